@@ -75,8 +75,10 @@ fn stage(phone: &mut Phone, record: RecordId) -> &'static str {
 
 fn counted(phone: &mut Phone, record: RecordId) -> Counted {
     let loaded = phone.replica().load(record).unwrap().unwrap();
-    let content = loaded.document().unwrap().content(&SPEC);
-    Counted::of(record, loaded.state().unwrap(), &content).unwrap()
+    let state = loaded.state().unwrap();
+    let step = Counted::combination_of(state);
+    let seen = step.and_then(|step| loaded.content_seen_by(&SPEC, step));
+    Counted::of(record, state, seen.as_ref()).unwrap()
 }
 
 fn refused(result: Result<onegrid_core::id::EnvelopeId, ReplicaError>) -> &'static str {

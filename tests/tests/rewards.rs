@@ -214,6 +214,8 @@ fn reward_is_approved_by_second_person_and_paid() {
         assert_eq!(Granted::grant_of(state), Some(grant));
         let edited = loaded.document().unwrap().content(&SPEC);
         assert_eq!(edited.number(&reward::AMOUNT_FEN), Some(99 * AMOUNT_FEN));
+        let in_force = loaded.content_in_force(&SPEC).unwrap();
+        assert_eq!(in_force.number(&reward::AMOUNT_FEN), Some(AMOUNT_FEN));
         let seen = loaded.content_seen_by(&SPEC, grant).unwrap();
         let granted = Granted::of(state, &seen).unwrap();
         let month = Month::in_china(now);

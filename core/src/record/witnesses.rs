@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::Record;
 use super::graph::{Node, NodeBody};
 use crate::domain::Role;
-use crate::domain::case::Event;
+use crate::domain::case::{Event, GenesisFacts};
+use crate::domain::permissions::Row;
 use crate::id::{DeviceId, Hash};
 
 impl Record {
@@ -15,13 +16,15 @@ impl Record {
     /// whose it is. Members of the dispatched unit know each other, so their words make none of them a
     /// witness. The reporter stays hidden under every certificate, even a reporter who is one of them.
     ///
-    /// Only a case has witnesses. The parties of a record with steps know who called or assigned them.
+    /// A record that an office makes, such as a joint call, has none: its parties know who called them. A dispute
+    /// has them, because a neighbour may have registered it.
     #[must_use]
     pub fn witnesses(&self) -> HashSet<Hash> {
-        if self
-            .genesis()
-            .is_some_and(|facts| facts.kind.steps().is_some())
-        {
+        let is_of_an_office = |facts: &GenesisFacts| {
+            let report = facts.kind.spec().map(|spec| spec.report);
+            matches!(report, Some(Row::RequestCall | Row::Publish | Row::Roster))
+        };
+        if self.genesis().is_some_and(is_of_an_office) {
             return HashSet::new();
         }
         let reporter = self.state().map(|state| state.reporter_device);

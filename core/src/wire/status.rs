@@ -110,6 +110,8 @@ reasons!(
         49 MayAudience = "may.audience",
         50 CaseStepIncomplete = "case.step_incomplete",
         51 MayConcerned = "may.concerned",
+        52 MaySettled = "may.settled",
+        53 MayUnlinked = "may.unlinked",
     }
 );
 

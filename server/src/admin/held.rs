@@ -143,8 +143,7 @@ fn held(
         None => None,
     };
     let kind = record.genesis().and_then(|facts| facts.kind.spec());
-    let content = record.document().zip(kind);
-    let content = content.map(|(document, kind)| document.content(kind));
+    let content = kind.and_then(|kind| record.content_in_force(kind));
     Ok(Some(Held {
         by,
         what: what(node),

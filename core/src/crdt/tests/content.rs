@@ -92,7 +92,6 @@ fn every_kind_keeps_its_own_fields() {
             details: details.clone(),
             amount_fen: Some(50_000),
             ground: Some("属实".into()),
-            payment: Some("收据 3".into()),
         }),
         Content::from(Patrol {
             details: Details {

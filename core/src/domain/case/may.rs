@@ -14,7 +14,7 @@ pub use self::readership::Readership;
 use super::payload::{KindStep, Partner};
 use super::{AssignmentState, Event, GenesisFacts, Handling, Move, OnBehalfOf, Party, RecordState};
 use crate::domain::permissions::{Cell, Row, cell, row_of};
-use crate::domain::steps::{PARTY, StepTable};
+use crate::domain::steps::{PARTY, StepTable, StepsState};
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -65,6 +65,12 @@ coded_error! {
         /// The record is about the person, who therefore decides nothing in it.
         #[error("may.concerned")]
         Concerned,
+        /// A record of the kind names the record that it is for.
+        #[error("may.unlinked")]
+        Unlinked,
+        /// A step decided about the content, which therefore stays as it is.
+        #[error("may.settled")]
+        Settled,
         /// The kind, role or event belongs to a newer version.
         #[error("may.newer")]
         Newer,
@@ -150,12 +156,19 @@ fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
     let audience = kind.audience.unwrap_or(facts.audience);
     deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
+    // The money is for a tip.
+    let needs_link = kind.report == Row::ProposeReward;
+    deny_unless(!needs_link || facts.linked.is_some(), Denied::Unlinked)?;
     // The server makes records of its own from the lists of an office alone, and cases from calls too.
     let by_list = actor.grant.role != Role::System || kind.report == Row::Report;
     deny_unless(by_list || facts.source == Source::Api, Denied::Source)?;
     if let Scope::Area(area) = &actor.grant.scope {
         deny_unless(area.district() == facts.home.district(), Denied::Elsewhere)?;
     }
+    // What an office publishes or proposes belongs to its own place. A unit has no place of its own here.
+    let in_place = matches!(cell, Cell::In | Cell::Place) && actor.grant.scope.unit().is_none();
+    let covered = actor.grant.scope.covers(&facts.home);
+    deny_unless(!in_place || covered, Denied::Elsewhere)?;
     match facts.team {
         Some(team) => deny_unless(actor.units.contains(&team), Denied::NotTeam),
         None => Ok(()),
@@ -192,28 +205,34 @@ fn may_do(
     let by_system = actor.grant.role == Role::System;
     deny_unless(by_system == event.is_automatic(), Denied::Rule)?;
     if let Some(behalf) = on_behalf_of {
-        return any_row(&rows, |row| may_on_behalf(actor, state, event, row, behalf));
+        any_row(&rows, |row| may_on_behalf(actor, state, event, row, behalf))?;
+        return not_concerned(actor, state, event, movement);
     }
     any_row(&rows, |row| holds(actor, state, row, Some(event)))?;
     if let Event::Step(step) = event {
         not_by_author(actor, state, step)?;
     }
-    if !movement.is_talk() {
-        let party = assignee_of(event).and_then(|party| match party {
-            Party::Member(member) => Some(member),
-            Party::Unit(_) => None,
-        });
-        let free = !is_concerned(actor.member, state) && !is_concerned(party, state);
-        deny_unless(free, Denied::Concerned)?;
-    }
+    not_concerned(actor, state, event, movement)?;
     if actor.grant.role == Role::TeamLead {
         within_team(actor, event)?;
     }
     if movement.is_judgement() {
         not_own_work(actor, state)?;
     }
-    let party = movement.is_closed_to_party() && state.is_party(actor.member, actor.units);
+    let party =
+        is_closed_to_party(state, event, movement) && state.is_party(actor.member, actor.units);
     deny_unless(!party, Denied::ResponsibleParty)
+}
+
+/// Whether a responsible party may not make the move. In a record with steps a party neither moves the record to
+/// another area, nor gives itself time, nor takes itself out of the work: each would improve its own figures.
+fn is_closed_to_party(state: &RecordState, event: &Event, movement: Move) -> bool {
+    movement.is_closed_to_party()
+        || state.steps().is_some()
+            && matches!(
+                event,
+                Event::Transfer(_) | Event::GrantExtension(_) | Event::Withdraw(_)
+            )
 }
 
 /// The rows of the permission table for an event: one of them is enough.
@@ -276,9 +295,31 @@ fn not_by_author(actor: &Actor<'_>, state: &RecordState, step: &KindStep) -> Res
         0 => state.reporter == Some(member),
         code => steps.made.contains(&(*code, member)),
     };
-    let of_party = codes.contains(&PARTY) && state.is_party(actor.member, actor.units);
+    let of_party = codes.contains(&PARTY) && was_party(actor, state);
     deny_unless(!of_party, Denied::ResponsibleParty)?;
     deny_unless(!codes.iter().any(did), Denied::OwnWork)
+}
+
+/// Whether the author, or a unit of the author, is or was responsible. Who gave the work back or was taken out of
+/// it stays a party for its judgement.
+fn was_party(actor: &Actor<'_>, state: &RecordState) -> bool {
+    let mut all = state.assignments().iter();
+    all.any(|one| one.to.is(actor.member, actor.units))
+}
+
+/// A person whom the record is about neither decides in it, nor becomes responsible for it.
+fn not_concerned(
+    actor: &Actor<'_>,
+    state: &RecordState,
+    event: &Event,
+    movement: Move,
+) -> Result<(), Denied> {
+    let party = assignee_of(event).and_then(|party| match party {
+        Party::Member(member) => Some(member),
+        Party::Unit(_) => None,
+    });
+    let free = !is_concerned(actor.member, state) && !is_concerned(party, state);
+    deny_unless(movement.is_talk() || free, Denied::Concerned)
 }
 
 /// Whether the record is about the person, so that this person decides nothing in it.
@@ -303,6 +344,9 @@ fn assignee_of(event: &Event) -> Option<Party> {
 /// written by the parties that are responsible, and by the people of the first row of its handling.
 fn writes_work(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<(), Denied> {
     deny_unless(!is_concerned(actor.member, state), Denied::Concerned)?;
+    let settled =
+        |steps: &StepsState| steps.table.fixes_content && steps.stage != steps.table.birth();
+    deny_unless(!state.steps().is_some_and(settled), Denied::Settled)?;
     let handling = state.steps().map_or(&[][..], |steps| steps.table.handling);
     if let Some(first) = handling.first() {
         let in_charge = holds(actor, state, first.row, None).is_ok();
@@ -325,7 +369,12 @@ fn takes_part(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<(),
     };
     let of_person = |member: &MemberId| state.facts.named.contains(member) || made_step(member);
     let team = state.facts.team;
-    let takes_part = own(actor, state)
+    // Work with parties belongs to them once one of them has accepted it.
+    let until_accepted = cell(Row::Edit, actor.grant.role) == Cell::OwnUntilAccepted
+        && state
+            .steps()
+            .is_some_and(|steps| !steps.table.handling.is_empty());
+    let takes_part = own(actor, state) && !(until_accepted && accepted(state))
         || actor.member.as_ref().is_some_and(of_person)
         || team.is_some_and(|team| actor.units.contains(&team));
     deny_unless(takes_part, Denied::NotOwn)
@@ -363,6 +412,9 @@ fn holds(
         Cell::No => Err(Denied::Role),
         Cell::Yes => Ok(()),
         Cell::Readable => deny_unless(readable(actor, state), Denied::NotReadable),
+        Cell::In if matches!(event, Some(Event::Step(_))) => {
+            deny_unless(in_charge(actor, state), Denied::Elsewhere)
+        }
         Cell::In => deny_unless(in_scope(actor, state), Denied::Elsewhere),
         Cell::Place => deny_unless(in_place(actor, state), Denied::Elsewhere),
         Cell::Team => deny_unless(of_team(actor, state), Denied::NotTeam),
@@ -455,6 +507,15 @@ fn in_scope(actor: &Actor<'_>, state: &RecordState) -> bool {
     match &actor.grant.scope {
         Scope::Unit(_) => of_team(actor, state),
         _ => in_place(actor, state),
+    }
+}
+
+/// Whether the grant covers the birthplace or the lead area. An area that only supports ends nothing.
+fn in_charge(actor: &Actor<'_>, state: &RecordState) -> bool {
+    let scope = &actor.grant.scope;
+    match scope {
+        Scope::Unit(_) => of_team(actor, state),
+        _ => scope.covers(&state.place()) || scope.covers(&state.lead_area()),
     }
 }
 

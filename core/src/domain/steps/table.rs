@@ -21,6 +21,8 @@ pub struct StepTable {
     /// The moves of handling; empty for a kind whose records no party is responsible for. The people of the first
     /// row may also write the content of records in their place.
     pub handling: &'static [HandlingSpec],
+    /// Whether the content stays as it is once a step was made, because the step decided about it.
+    pub fixes_content: bool,
 }
 
 /// A stage. Kinds that use the same name use the same code for it.

@@ -199,8 +199,8 @@ pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), 
 /// wrote.
 pub(in crate::replica) fn content(record: &Record) -> Option<Content> {
     let kind = record.genesis()?.kind.spec()?;
-    if let Some(document) = record.document() {
-        return Some(document.content(kind));
+    if let Some(content) = record.content_in_force(kind) {
+        return Some(content);
     }
     let first = record.nodes().first()?;
     let raw = first.change()?.raw.as_ref()?;

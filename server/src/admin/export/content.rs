@@ -46,8 +46,7 @@ pub(super) fn told(
         names: HashMap::new(),
     };
     let kind = record.genesis().and_then(|facts| facts.kind.spec());
-    let content = record.document().zip(kind);
-    let content = content.map(|(document, kind)| document.content(kind));
+    let content = kind.and_then(|kind| record.content_in_force(kind));
     let details = content.as_ref().map(Content::details);
     let severity = record.state().and_then(|state| state.case()?.severity);
     let reporter = match record.nodes().first() {

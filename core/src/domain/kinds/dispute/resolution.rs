@@ -16,7 +16,7 @@ use crate::domain::AreaPath;
 use crate::domain::case::RecordState;
 use crate::domain::content::Content;
 use crate::domain::steps::StageSpec;
-use crate::id::RecordId;
+use crate::id::{EnvelopeId, RecordId};
 
 /// The facts of one dispute that the count needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Counted {
     pub area: AreaPath,
     /// How far it is.
     pub stage: StageSpec,
-    /// The dispute that continues, as its content names it.
+    /// The dispute that continues, as the author of the combination had seen it.
     pub combined_into: Option<RecordId>,
 }
 
@@ -45,17 +45,27 @@ pub struct Rate {
 }
 
 impl Counted {
-    /// Takes the facts of a dispute; `None` for another kind.
+    /// The step in force that combined the dispute with another one.
     #[must_use]
-    pub fn of(id: RecordId, state: &RecordState, content: &Content) -> Option<Self> {
-        if state.facts.kind != super::KIND || content.kind() != super::KIND {
+    pub fn combination_of(state: &RecordState) -> Option<EnvelopeId> {
+        let steps = state.steps().filter(|_| state.facts.kind == super::KIND)?;
+        let entered = steps.entered(COMBINED).filter(|_| steps.stage == COMBINED);
+        Some(entered?.id)
+    }
+
+    /// Takes the facts of a dispute; `None` for another kind. `seen` is the content that the author of
+    /// [`Self::combination_of`] had seen, see [`crate::record::Record::content_seen_by`]. So a later edit counts the
+    /// dispute nowhere else.
+    #[must_use]
+    pub fn of(id: RecordId, state: &RecordState, seen: Option<&Content>) -> Option<Self> {
+        if state.facts.kind != super::KIND {
             return None;
         }
         Some(Self {
             id,
             area: state.lead_area(),
             stage: state.steps()?.stage,
-            combined_into: combined_into(content),
+            combined_into: seen.and_then(combined_into),
         })
     }
 

@@ -237,6 +237,7 @@ pub static STEPS: StepTable = StepTable {
             row: Row::Urge,
         },
     ],
+    fixes_content: false,
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

@@ -69,4 +69,5 @@ pub static STEPS: StepTable = StepTable {
     stages: &[OPENED, ENDED, ABANDONED],
     steps: &[JOIN, END, ABANDON],
     handling: &[],
+    fixes_content: false,
 };

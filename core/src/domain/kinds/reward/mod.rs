@@ -43,21 +43,14 @@ pub const GROUND: FieldSpec = FieldSpec {
     texts: &[],
 };
 
-/// The mark of the payment, such as the number of a receipt.
-pub const PAYMENT: FieldSpec = FieldSpec {
-    name: "payment",
-    value: ValueType::SHORT,
-    texts: &[],
-};
-
 /// Everything that generic code may know of the kind.
 pub static SPEC: KindSpec = KindSpec {
     kind: KIND,
     name: "reward",
     lifecycle: Lifecycle::Steps(&STEPS),
-    fields: &[AMOUNT_FEN, GROUND, PAYMENT],
+    fields: &[AMOUNT_FEN, GROUND],
     weight: None,
-    exported: &[AMOUNT_FEN, PAYMENT],
+    exported: &[AMOUNT_FEN],
     is_sensitive: true,
     report: Row::ProposeReward,
     audience: Some(Audience::Restricted),
@@ -73,8 +66,6 @@ pub struct Reward {
     pub amount_fen: Option<i64>,
     /// The reason why the tip deserves it.
     pub ground: Option<String>,
-    /// The mark of the payment.
-    pub payment: Option<String>,
 }
 
 impl Reward {
@@ -86,7 +77,6 @@ impl Reward {
             details: content.details().clone(),
             amount_fen: content.number(&AMOUNT_FEN),
             ground: words(&GROUND),
-            payment: words(&PAYMENT),
         })
     }
 }
@@ -97,7 +87,6 @@ impl From<Reward> for Content {
         let fields = [
             (&AMOUNT_FEN, reward.amount_fen.map(FieldValue::Number)),
             (&GROUND, words(reward.ground)),
-            (&PAYMENT, words(reward.payment)),
         ];
         let mut content = SPEC.content_of(reward.details);
         for (spec, value) in fields {

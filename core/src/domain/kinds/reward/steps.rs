@@ -77,6 +77,7 @@ pub static STEPS: StepTable = StepTable {
     stages: &[PROPOSED, GRANTED, DECLINED, PAID, RETRACTED],
     steps: &[GRANT, DECLINE, PAY, RETRACT],
     handling: &[],
+    fixes_content: true,
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

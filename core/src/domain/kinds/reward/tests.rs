@@ -243,6 +243,34 @@ fn proposer_alone_writes_the_content() {
     assert_eq!(writes(other), Some("may.not_readable"));
 }
 
+/// The proposer does not raise the amount that a second person has decided about.
+#[test]
+fn decided_content_stays() {
+    for stage in ["granted", "declined", "paid", "retracted"] {
+        let mut log = in_stage(1, stage);
+        let heads = log.heads();
+        log.content(&heads, proposer());
+        let candidate = log.entries.pop().unwrap();
+        let refused = judge(&log.entries, &candidate).err().map(|why| why.code());
+        assert_eq!(refused, Some("may.settled"), "{stage}");
+    }
+}
+
+/// Money for no tip, and money for the place of a friend.
+#[test]
+fn reward_is_for_a_tip_of_the_own_place() {
+    let report = |author: Author, facts: GenesisFacts| {
+        let log = Log::new(1, author, facts);
+        judge(&[], &log.entries[0]).err().map(|why| why.code())
+    };
+    let mut nothing = facts();
+    nothing.linked = None;
+    assert_eq!(report(proposer(), nothing), Some("may.unlinked"));
+    let mut elsewhere = facts();
+    elsewhere.home = path(&[1, 2, 9]);
+    assert_eq!(report(proposer(), elsewhere), Some("may.elsewhere"));
+}
+
 #[test]
 fn steps_need_words_and_other_moves_are_none() {
     let log = in_stage(1, "proposed");
@@ -363,9 +391,9 @@ fn no_reader_of_reward_alone_learns_the_tipster() {
 
 /// No field of a reward holds a person.
 #[test]
-fn fields_hold_money_ground_and_mark_alone() {
+fn fields_hold_money_and_ground_alone() {
     let names: Vec<&str> = SPEC.fields.iter().map(|field| field.name).collect();
-    assert_eq!(names, ["amount_fen", "ground", "payment"]);
+    assert_eq!(names, ["amount_fen", "ground"]);
     assert_eq!(SPEC.audience, Some(Audience::Restricted));
     assert!(SPEC.is_sensitive);
 }
@@ -375,7 +403,6 @@ fn content_is_read_as_written() {
     let reward = Reward {
         amount_fen: Some(50_000),
         ground: Some("举报属实".into()),
-        payment: Some("收据 17".into()),
         ..Reward::default()
     };
     let content = Content::from(reward.clone());

@@ -98,6 +98,7 @@ pub static STEPS: StepTable = StepTable {
     stages: &[PLANNED, STARTED, FINISHED, NOT_MET, CANCELLED],
     steps: &[START, FINISH, NOT_MET_STEP, CANCEL, JOIN],
     handling: &[],
+    fixes_content: false,
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

@@ -11,7 +11,7 @@ mod tests;
 
 pub use self::steps::{
     BLOW, CALLED, CANCEL, CANCELLED, DECLINE, EVALUATE, EVALUATED, NOT_CALLED, RECTIFIED, RECTIFY,
-    REQUESTED, STEPS, SURVEY, SURVEYED, missing,
+    REOPEN, REQUESTED, STEPS, SURVEY, SURVEYED, missing,
 };
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;

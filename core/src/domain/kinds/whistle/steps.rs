@@ -1,11 +1,11 @@
 //! The stages, steps and parties of a joint call.
 //!
-//! A later phase wins over an earlier one, and each phase wins over calling off, where two people have not seen
-//! each other's step. The units that have come are no stage of their own: [`missing`] lists those that have not.
+//! A later phase wins over an earlier one, each phase wins over calling off, and reopening wins over all of them,
+//! where two people have not seen each other's step. The units that have come are no stage of their own: [`missing`] lists those that have not.
 
 use crate::domain::case::{AssignmentState, Move, Party, RecordState};
 use crate::domain::permissions::Row;
-use crate::domain::steps::{HandlingSpec, StageSpec, StepSpec, StepTable};
+use crate::domain::steps::{HandlingSpec, PARTY, StageSpec, StepSpec, StepTable};
 
 /// 待吹哨: the birth of a call.
 pub const REQUESTED: StageSpec = stage(141, "requested", false);
@@ -35,7 +35,7 @@ pub const BLOW: StepSpec = StepSpec {
     reasons: &[],
     needs_text: false,
     right: Row::Blow,
-    not_by: &[RECTIFY.code],
+    not_by: &[],
 };
 
 /// The request is declined.
@@ -77,8 +77,9 @@ pub const RECTIFY: StepSpec = StepSpec {
     not_by: &[],
 };
 
-/// The result was evaluated (评估). A survey that found nothing needs no rectification. A person does not judge
-/// the rectification that this person reported.
+/// The result was evaluated (评估). A survey that found nothing needs no rectification. The people who may blow the
+/// call evaluate it. A person does not judge the survey or the rectification that this person reported, and a unit
+/// that was called does not judge at all.
 pub const EVALUATE: StepSpec = StepSpec {
     code: 5,
     name: "evaluate",
@@ -87,8 +88,8 @@ pub const EVALUATE: StepSpec = StepSpec {
     rank: 6,
     reasons: &[],
     needs_text: false,
-    right: Row::CallPhase,
-    not_by: &[RECTIFY.code],
+    right: Row::Blow,
+    not_by: &[SURVEY.code, RECTIFY.code, PARTY],
 };
 
 /// The call is off.
@@ -104,12 +105,25 @@ pub const CANCEL: StepSpec = StepSpec {
     not_by: &[],
 };
 
+/// The call was ended too early, or called off wrongly, and continues. Parties that are still needed are called again.
+pub const REOPEN: StepSpec = StepSpec {
+    code: 7,
+    name: "reopen_call",
+    from: &[EVALUATED, CANCELLED],
+    to: CALLED,
+    rank: 7,
+    reasons: &[],
+    needs_text: true,
+    right: Row::Reopen,
+    not_by: &[],
+};
+
 /// The stages, steps and parties of a joint call.
 pub static STEPS: StepTable = StepTable {
     stages: &[
         REQUESTED, CALLED, SURVEYED, RECTIFIED, EVALUATED, NOT_CALLED, CANCELLED,
     ],
-    steps: &[BLOW, DECLINE, SURVEY, RECTIFY, EVALUATE, CANCEL],
+    steps: &[BLOW, DECLINE, SURVEY, RECTIFY, EVALUATE, CANCEL, REOPEN],
     handling: &[
         HandlingSpec {
             moves: &[Move::Dispatch, Move::Withdraw, Move::GrantExtension],
@@ -132,6 +146,7 @@ pub static STEPS: StepTable = StepTable {
             row: Row::Urge,
         },
     ],
+    fixes_content: false,
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

@@ -38,7 +38,12 @@ fn call_in(stage: StageSpec) -> (Log, [Option<EnvelopeId>; 2]) {
     let mut log = requested(5);
     let mut called = [None, None];
     for step in way_to(&STEPS, stage) {
-        log.then(head(), made(step));
+        let by = if step.code == EVALUATE.code {
+            other_head()
+        } else {
+            head()
+        };
+        log.then(by, made(step));
         if step.to == CALLED {
             let support = dispatch_to(Party::Unit(unit(MY_SUPPORT)), Part::Support);
             called = [
@@ -87,6 +92,7 @@ fn leads_to(stage: StageSpec, step: &StepSpec) -> Option<StageSpec> {
         ("called" | "surveyed", "rectify") => Some(RECTIFIED),
         ("surveyed" | "rectified", "evaluate") => Some(EVALUATED),
         ("requested" | "called" | "surveyed" | "rectified", "cancel") => Some(CANCELLED),
+        ("evaluated" | "cancelled", "reopen_call") => Some(CALLED),
         _ => None,
     }
 }
@@ -100,7 +106,19 @@ fn every_step_is_as_table_and_roles_say() {
         for step in STEPS.steps {
             for (role, relation) in cells() {
                 let author = actor(role, relation);
-                let phase = matches!(step.name, "survey" | "rectify" | "evaluate");
+                let phase = matches!(step.name, "survey" | "rectify");
+                let reopens = blows(role)
+                    || matches!(
+                        role,
+                        Role::GridWorker
+                            | Role::CommunityOfficer
+                            | Role::VillageLead
+                            | Role::Supervisor
+                    );
+                let may_make = match step.name {
+                    "reopen_call" => reopens,
+                    _ => blows(role),
+                };
                 let expected = match role {
                     Role::System => Some("may.rule"),
                     _ if phase && matches!(role, Role::Supervisor) => Some("may.role"),
@@ -109,7 +127,7 @@ fn every_step_is_as_table_and_roles_say() {
                         let allowed = leads || relation == 'i' && blows(role);
                         (!allowed).then_some("may.not_assigned")
                     }
-                    _ if !blows(role) => Some("may.role"),
+                    _ if !may_make => Some("may.role"),
                     _ => (relation != 'i').then_some("may.elsewhere"),
                 };
                 let expected = expected.or_else(|| match leads_to(*stage, step) {
@@ -133,8 +151,9 @@ fn every_step_is_as_table_and_roles_say() {
             }
         }
     }
-    // Blow, decline and four cancellations by 3 roles; five phases by 3 roles in the place and 11 that lead.
-    assert_eq!(possible, 6 * 3 + 5 * (3 + 11));
+    // Blow, decline, four cancellations and two evaluations by 3 roles; three phases by 3 roles in the place and 11
+    // that lead; two reopenings by 7 roles.
+    assert_eq!(possible, 8 * 3 + 3 * (3 + 11) + 2 * 7);
 }
 
 /// The cells of the table of handling, written by hand.
@@ -268,6 +287,47 @@ fn evaluation_is_by_another_person() {
     log.then(head(), made(&RECTIFY));
     assert_eq!(code(&log, head(), made(&EVALUATE)), Some("may.own_work"));
     assert_eq!(code(&log, other_head(), made(&EVALUATE)), None);
+}
+
+/// A company that was called surveys, finds nothing, and wants to end the call. Its head may not judge it either,
+/// in whatever way the company left the work.
+#[test]
+fn called_unit_does_not_evaluate() {
+    let mut log = called(1);
+    let call = log.then(head(), dispatch(60));
+    log.then(handler(60), made(&SURVEY));
+    assert_eq!(code(&log, handler(60), made(&EVALUATE)), Some("may.role"));
+    let mut of_company = other_head();
+    of_company.units = vec![unit(60)];
+    let refused = Some("may.responsible_party");
+    assert_eq!(code(&log, of_company.clone(), made(&EVALUATE)), refused);
+    let withdrawn = Event::Withdraw(give_back(call));
+    assert_eq!(code(&log, of_company.clone(), withdrawn.clone()), refused);
+    log.then(head(), withdrawn);
+    assert_eq!(code(&log, of_company, made(&EVALUATE)), refused);
+    assert_eq!(code(&log, other_head(), made(&EVALUATE)), None);
+}
+
+/// An evaluation that came too early is no end for ever.
+#[test]
+fn evaluated_call_continues_after_reopening() {
+    let (mut log, _) = call_in(EVALUATED);
+    log.then(in_area(ME, Role::GridWorker, &[1, 2, 3]), made(&REOPEN));
+    assert_eq!(log.state().stage_name(), "called");
+    assert_eq!(code(&log, head(), dispatch(70)), None);
+}
+
+/// Two heads blow one call beside each other, and only one of them is in force. A request that is rectified in one
+/// branch takes no call of the other branch back.
+#[test]
+fn call_of_a_colleague_stays_after_own_rectification() {
+    let mut log = requested(1);
+    let heads = log.heads();
+    let first = log.after(&heads, head(), made(&BLOW));
+    let second = log.after(&heads, other_head(), made(&BLOW));
+    log.after(&[second], head(), made(&RECTIFY));
+    assert_ne!(outcome(&log, first).0, Outcome::Superseded);
+    assert_eq!(log.state().stage_name(), "rectified");
 }
 
 /// One person reports the rectification on one phone, and evaluates the report of a colleague on another.

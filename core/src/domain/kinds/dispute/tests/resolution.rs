@@ -35,7 +35,7 @@ fn counted(n: usize, (town, village): (u8, u8), stage: &str, into: Option<usize>
     }
     let state = log.state();
     assert_eq!(state.stage_name(), stage);
-    Counted::of(id(n), &state, &content).unwrap()
+    Counted::of(id(n), &state, Some(&content)).unwrap()
 }
 
 /// One line of the year's list: town, village, stage.
@@ -232,8 +232,6 @@ fn long_chain_is_counted_quickly() {
 fn other_records_are_not_counted() {
     let hazard = Log::hazard(1).state();
     let content = Content::from(Dispute::default());
-    assert_eq!(Counted::of(id(1), &hazard, &content), None);
-    let state = in_stage(1, "agreed").state();
-    let other = crate::domain::kinds::note::SPEC.content_of(Details::default());
-    assert_eq!(Counted::of(id(1), &state, &other), None);
+    assert_eq!(Counted::of(id(1), &hazard, Some(&content)), None);
+    assert_eq!(Counted::combination_of(&hazard), None);
 }

@@ -5,8 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::domain::case::Move;
 use crate::domain::case::input::{InputField, Need};
 use crate::domain::case::offer::{Asker, offers};
+use crate::domain::kinds::handling_tests::moved;
 use crate::limits::DANGER_LATE_MS;
 
 /// The cells of the table, written by hand.
@@ -224,6 +226,99 @@ fn party_of_dispute_decides_nothing() {
     assert_eq!(code(&log, district, comment("这是我家的事")), None);
 }
 
+/// A dispatcher whom the dispute is about takes the mediator out of the work on the mediator's behalf.
+#[test]
+fn concerned_person_acts_for_no_other() {
+    let mut log = in_stage(1, "registered");
+    let party = Party::Unit(unit(70));
+    let given = log.then(head(), dispatch_to(party, Part::Lead));
+    let back = Event::Return(give_back(given));
+    let behalf = |author: Author| {
+        let mut log = log.clone();
+        log.behalf(author, back.clone(), party);
+        let candidate = log.entries.pop().unwrap();
+        judge(&log.entries, &candidate).err().map(|why| why.code())
+    };
+    assert_eq!(behalf(in_area(41, Role::Dispatcher, &[1, 2])), None);
+    let concerned = in_area(CONCERNED, Role::Dispatcher, &[1, 2]);
+    assert_eq!(behalf(concerned), Some("may.concerned"));
+}
+
+/// The head whose unit leads takes the dispute off the own list, moves it to another area, or takes more time.
+#[test]
+fn party_improves_no_figures_of_its_own() {
+    let mut log = in_stage(1, "registered");
+    let mut leader = head();
+    leader.member = Some(member(45));
+    leader.units = vec![unit(70)];
+    let given = log.then(head(), dispatch_to(Party::Unit(unit(70)), Part::Lead));
+    let asked = log.then(
+        in_unit(60, Role::Handler, 70),
+        moved(Move::RequestExtension, given, &log.state()),
+    );
+    let refused = Some("may.responsible_party");
+    for (movement, id) in [
+        (Move::Transfer, given),
+        (Move::GrantExtension, asked),
+        (Move::Withdraw, given),
+    ] {
+        let event = moved(movement, id, &log.state());
+        assert_eq!(
+            code(&log, leader.clone(), event.clone()),
+            refused,
+            "{movement}"
+        );
+        assert_eq!(code(&log, head(), event), None, "{movement}");
+    }
+    // Nor does it get rid of the record after it gave the work back.
+    log.then(
+        in_unit(60, Role::Handler, 70),
+        Event::Return(give_back(given)),
+    );
+    for step in [&COMBINE, &ANNUL] {
+        assert_eq!(
+            code(&log, leader.clone(), made(step)),
+            refused,
+            "{}",
+            step.name
+        );
+        assert_eq!(code(&log, head(), made(step)), None, "{}", step.name);
+    }
+}
+
+/// An area that only supports takes no dispute off the list of the area that leads.
+#[test]
+fn supporting_area_ends_nothing() {
+    let mut log = in_stage(1, "registered");
+    let share = Event::Share(crate::domain::case::payload::Share {
+        with: crate::domain::case::payload::Partner::Area(path(&[1, 2, 9])),
+        deadlines: crate::domain::case::Deadlines::default(),
+        note: None,
+    });
+    log.then(head(), share);
+    let supporting = in_area(41, Role::StationHead, &[1, 2, 9]);
+    for step in [&COMBINE, &ANNUL] {
+        let refused = code(&log, supporting.clone(), made(step));
+        assert_eq!(refused, Some("may.elsewhere"), "{}", step.name);
+    }
+    let to_unit = dispatch_to(Party::Unit(unit(71)), Part::Support);
+    assert_eq!(code(&log, supporting, to_unit), None);
+}
+
+/// The volunteer who registered it writes until a mediator has accepted it.
+#[test]
+fn registrar_writes_until_the_work_is_accepted() {
+    let volunteer = || in_area(CREATOR, Role::Volunteer, &[1, 2, 3]);
+    let mut log = Log::new(1, volunteer(), facts());
+    let given = log.then(head(), dispatch_to(Party::Unit(unit(70)), Part::Lead));
+    assert_eq!(writes(&log, volunteer()), None);
+    log.then(
+        in_unit(60, Role::Handler, 70),
+        Event::Accept(crate::fixtures::step(given)),
+    );
+    assert_eq!(writes(&log, volunteer()), Some("may.not_own"));
+}
+
 /// The party who registers the dispute of the own flat stays a party.
 #[test]
 fn creator_who_is_named_decides_nothing() {
@@ -362,9 +457,7 @@ fn offers_name_steps_and_moves_of_a_leader() {
         .filter(|option| option.allowed.is_ok())
         .map(crate::domain::case::offer::MoveOption::name)
         .collect();
-    for name in [
-        "conclude", "retry", "dispatch", "transfer", "share", "urge", "accept",
-    ] {
+    for name in ["conclude", "retry", "dispatch", "share", "urge", "accept"] {
         assert!(allowed.contains(&name), "{name}: {allowed:?}");
     }
     for name in [
@@ -372,6 +465,8 @@ fn offers_name_steps_and_moves_of_a_leader() {
         "agree",
         "revisit",
         "close",
+        // The leader is a party.
+        "transfer",
         "merge",
         "reopen",
         "danger_remains",
