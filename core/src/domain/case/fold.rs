@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use super::graph::Graph;
-use super::guard::possible;
+use super::guard::{handled, possible};
 use super::merge::Meeting;
 use super::merge_steps::Standing;
 use super::refusal::Legality;
@@ -335,7 +335,10 @@ impl<'a> Folder<'a> {
         // An event that says that something is still wrong with a case is effective in every stage. A record
         // with steps knows no danger.
         let is_danger = event.is_danger() && state.steps.is_none();
-        if !is_danger {
+        let handles = state.handles_by_table(movement);
+        if handles && let Some(is_possible) = meeting.handles(at, movement) {
+            handled(state, event, movement, is_possible)?;
+        } else if !is_danger {
             possible(state, event, entry.author.device)?;
         }
         meeting.broken_merge(at, state, event);

@@ -21,14 +21,10 @@ pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<
     if matches!(event, Event::Attach(attach) if attach.media_type().is_none()) {
         return Err(Refusal::Newer);
     }
-    if let Some(steps) = state
-        .steps
-        .as_ref()
-        .filter(|steps| steps.table.has_move(movement))
+    if let Some(steps) = &state.steps
+        && steps.table.has_move(movement)
     {
-        let (stage, step) = (steps.stage.name, movement.name());
-        refuse_if(!steps.allows(movement), Refusal::StepNotNow { stage, step })?;
-        return handled(state, &steps.handling, event, movement);
+        return handled(state, event, movement, steps.allows(movement));
     }
     let Some(case) = &state.case else {
         return without_case(state.facts.kind, movement);
@@ -51,12 +47,27 @@ pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<
             let in_force = case.merge.map(|merge| merge.id);
             refuse_if(in_force != Some(undone.merge), Refusal::OtherMerge)
         }
-        _ => handled(state, &case.handling, event, movement),
+        _ => fits(state, &case.handling, event, movement),
     }
 }
 
-/// Whether a move of handling is possible, whatever the lifecycle.
-fn handled(
+/// Whether a move of handling that the kind's table names is possible. The caller knows whether the stage allows it.
+pub(super) fn handled(
+    state: &RecordState,
+    event: &Event,
+    movement: Move,
+    is_in_stage: bool,
+) -> Result<(), Refusal> {
+    let Some(steps) = &state.steps else {
+        return without_case(state.facts.kind, movement);
+    };
+    let (stage, step) = (steps.stage.name, movement.name());
+    refuse_if(!is_in_stage, Refusal::StepNotNow { stage, step })?;
+    fits(state, &steps.handling, event, movement)
+}
+
+/// Whether a move of handling fits the parties, areas and deadlines, whatever the lifecycle.
+fn fits(
     state: &RecordState,
     handling: &Handling,
     event: &Event,
@@ -116,8 +127,7 @@ fn kind_step(state: &StepsState, event: &KindStep, device: DeviceId) -> Result<(
     // A step that keeps the stage and says nothing brings its author in. Without this rule one person could
     // make it without end. A step with words, such as a session, says something new each time.
     let is_in = state.entries.iter().any(|entry| entry.device == device);
-    let brings_in = step.starts_from(step.to) && !step.needs_text;
-    refuse_if(is_in && brings_in, not_now)?;
+    refuse_if(is_in && step.keeps_stage(), not_now)?;
     let complete = step.takes(event.reason) && (event.note.is_some() || !step.needs_text);
     refuse_if(!complete, Refusal::StepIncomplete)
 }

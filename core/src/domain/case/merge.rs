@@ -171,6 +171,11 @@ impl<'g, 'a> Meeting<'g, 'a> {
         self.steps.standing_of(step)
     }
 
+    /// Whether a legal move of handling is possible when all branches have met, if the steps decide it.
+    pub(super) fn handles(&self, at: usize, movement: Move) -> Option<bool> {
+        self.steps.handles(self.graph, at, movement)
+    }
+
     fn event(&self, at: usize) -> Option<&'a Event> {
         match &self.graph.entries[at].body {
             EntryBody::Event { event, .. } => Some(event),

@@ -1,22 +1,27 @@
 //! Rules for branches that meet, for the steps of a kind's own table.
 //!
 //! Each step continues the step that was in force for its author. So the steps form a tree, and one way from
-//! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
-//! two equal ranks the step that the server accepted first is in force, because an author can choose the place
-//! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
-//! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches
-//! the same stage, or if it keeps the stage that the way had there; or it is overtaken.
+//! its root is in force. Where ways part, the way goes where the step of the highest rank lies, wherever it lies
+//! there: a failed mediation is not hidden by a weaker step that follows it. A step that another author had seen
+//! and passed by counts nothing in this. Of two equal ways the one with the higher last step is in force, then the one
+//! whose last step the server accepted first, because an author can choose the place of a step in the order of
+//! the fold. A step that came long after an end which its author had not seen changes nothing. A step beside
+//! this way agrees with it, if a step of the way that had not seen it reaches the same stage, or if it keeps the
+//! stage that the way had there; or it is overtaken.
 //!
 //! A person does not approve a proposal of their own. So a step, and the steps that continue it, are out where
 //! another branch holds a step of the same person that excludes it ([`StepSpec::not_by`]).
+//!
+//! A move of handling counts in the stage that its author had seen, unless the way in force holds a step that
+//! the author had not seen and after which the move is not possible. So two people who blow one call keep both
+//! their units.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 use super::graph::Graph;
 use super::payload::KindStep;
 use super::refusal::Legality;
-use super::{EntryBody, Event};
+use super::{EntryBody, Event, Move};
 use crate::domain::steps::{StepSpec, StepTable};
 
 /// The part of a step when all branches have met.
@@ -32,13 +37,54 @@ pub(super) enum Standing {
     OwnWork,
 }
 
+/// A set of steps, by their places.
+#[derive(Debug, Clone, Default)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn insert(&mut self, place: usize) {
+        let word = place / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (place % 64);
+    }
+
+    fn contains(&self, place: usize) -> bool {
+        let word = self.0.get(place / 64);
+        word.is_some_and(|word| word & (1 << (place % 64)) != 0)
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .zip(&other.0)
+            .any(|(one, other)| one & other != 0)
+    }
+
+    fn extend(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (one, other) in self.0.iter_mut().zip(&other.0) {
+            *one |= other;
+        }
+    }
+}
+
 /// A legal step, by its position in the graph.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct LegalStep {
     at: usize,
     step: &'static StepSpec,
     /// The step that was in force for the author, by its place among the steps.
     before: Option<usize>,
+    /// Steps that its author had seen and passed by.
+    passed: Places,
+    /// Steps of the same person in other branches that exclude it.
+    excluded_by: Places,
+    /// Ends that its author had not seen and that the server had accepted long before it.
+    later_than: Places,
 }
 
 /// The steps of a set of entries that is folded together.
@@ -68,38 +114,32 @@ impl StepMerge {
     }
 
     fn standings(&self, graph: &Graph<'_>) -> Vec<Standing> {
-        let all: Vec<usize> = (0..self.steps.len()).collect();
-        let excluded = self.excluded(graph, &all);
-        let mut in_force = Vec::new();
+        let all = self.seen_by(graph, None);
+        let excluded = self.excluded(&all);
+        let mut in_force = Places::default();
+        let mut way = Vec::new();
         let mut next = self.last_in_force(graph, None);
         while let Some(place) = next {
-            in_force.push(place);
+            in_force.insert(place);
+            way.push(place);
             next = self.steps[place].before;
         }
-        let all: Vec<usize> = (0..self.steps.len()).collect();
         let agrees = |beside: &LegalStep| {
-            if Self::brings_in(beside, &in_force) && !self.came_late(graph, &all, beside.at) {
+            if brings_in(beside, &in_force) && !beside.later_than.meets(&all) {
                 return true;
             }
-            in_force.iter().map(|place| self.steps[*place]).any(|step| {
+            way.iter().map(|place| &self.steps[*place]).any(|step| {
                 step.step.to == beside.step.to && !graph.ancestry.has_seen(step.at, beside.at)
             })
         };
-        let standing = |(place, step): (usize, &LegalStep)| match in_force.contains(&place) {
+        let standing = |(place, step): (usize, &LegalStep)| match in_force.contains(place) {
             true => Standing::InForce,
-            false if excluded.own.contains(&place) => Standing::OwnWork,
-            false if excluded.all.contains(&place) => Standing::Overtaken,
+            false if step.excluded_by.meets(&all) => Standing::OwnWork,
+            false if excluded.contains(place) => Standing::Overtaken,
             false if agrees(step) => Standing::Agrees,
             false => Standing::Overtaken,
         };
         self.steps.iter().enumerate().map(standing).collect()
-    }
-
-    /// Whether a step keeps the stage that the way in force had there. People who come in beside each other, or
-    /// beside the end, disagree with nothing.
-    fn brings_in(beside: &LegalStep, in_force: &[usize]) -> bool {
-        let is_on_the_way = beside.before.is_none_or(|place| in_force.contains(&place));
-        beside.step.keeps_stage() && is_on_the_way
     }
 
     pub(super) fn standing_of(&self, at: usize) -> Standing {
@@ -107,88 +147,174 @@ impl StepMerge {
         place.map_or(Standing::Overtaken, |place| self.standings[place])
     }
 
+    /// Whether a legal move of handling is possible when all branches have met. `None` where the stage at its place
+    /// decides, because the step that it builds on is out.
+    pub(super) fn handles(&self, graph: &Graph<'_>, at: usize, movement: Move) -> Option<bool> {
+        let table = table_of(graph)?;
+        let base = self.last_in_force(graph, Some(at));
+        let stands = |place| matches!(self.standings[place], Standing::InForce | Standing::Agrees);
+        if !base.is_none_or(stands) {
+            return None;
+        }
+        let mut all = self.steps.iter().zip(&self.standings);
+        Some(!all.any(|(step, standing)| {
+            *standing == Standing::InForce
+                && graph.ancestry.concurrent(at, step.at)
+                && !table.allows(movement, step.step.to)
+        }))
+    }
+
     fn add(&mut self, graph: &Graph<'_>, at: usize, table: &StepTable) {
         let Some(step) = step_at(graph, at).and_then(|made| table.step(made.step)) else {
             return;
         };
         let before = self.last_in_force(graph, Some(at));
-        self.steps.push(LegalStep { at, step, before });
+        let mut on_way = Places::default();
+        let mut next = before;
+        while let Some(place) = next {
+            on_way.insert(place);
+            next = self.steps[place].before;
+        }
+        let place = self.steps.len();
+        let mut new = LegalStep {
+            at,
+            step,
+            before,
+            passed: Places::default(),
+            excluded_by: Places::default(),
+            later_than: Places::default(),
+        };
+        for (known, other) in self.steps.iter_mut().enumerate() {
+            if graph.ancestry.has_seen(at, other.at) {
+                if !on_way.contains(known) {
+                    new.passed.insert(known);
+                }
+                continue;
+            }
+            if is_excluded(graph, &new, other) {
+                new.excluded_by.insert(known);
+            }
+            if is_excluded(graph, other, &new) {
+                other.excluded_by.insert(place);
+            }
+            if other.step.to.is_ended && graph.came_late(at, other.at) {
+                new.later_than.insert(known);
+            }
+            if step.to.is_ended && graph.came_late(other.at, at) {
+                other.later_than.insert(place);
+            }
+        }
+        self.steps.push(new);
+    }
+
+    /// The steps that the author of an entry had seen, or all of them.
+    fn seen_by(&self, graph: &Graph<'_>, author: Option<usize>) -> Places {
+        let mut seen = Places::default();
+        for (place, step) in self.steps.iter().enumerate() {
+            if author.is_none_or(|author| graph.ancestry.has_seen(author, step.at)) {
+                seen.insert(place);
+            }
+        }
+        seen
     }
 
     /// The last step in force among those that the author of an entry had seen, or among all.
     fn last_in_force(&self, graph: &Graph<'_>, author: Option<usize>) -> Option<usize> {
-        let has_seen =
-            |later: usize, earlier: usize| graph.ancestry.has_seen(later, self.steps[earlier].at);
-        let mut seen: Vec<usize> = (0..self.steps.len())
-            .filter(|place| author.is_none_or(|author| has_seen(author, *place)))
-            .collect();
-        let excluded = self.excluded(graph, &seen).all;
-        seen.retain(|place| !excluded.contains(place));
-        // The best step comes first, so the search mostly ends at once, even if a flood of steps that have not seen
-        // each other arrives.
-        seen.sort_by_key(|place| {
-            let LegalStep { at, step, .. } = self.steps[*place];
-            let accepted_ms = graph.entries[at].verdict_at_ms.unwrap_or(i64::MAX);
-            (Reverse(step.rank), accepted_ms, *place)
-        });
-        let is_last = |place: &usize| {
-            let mut others = seen.iter();
-            !others.any(|other| has_seen(self.steps[*other].at, *place))
-        };
-        let mut last = seen.iter().copied().filter(is_last).peekable();
-        let first = last.peek().copied();
-        let in_time = last.find(|place| !self.came_late(graph, &seen, self.steps[*place].at));
-        in_time.or(first)
+        let seen = self.seen_by(graph, author);
+        let excluded = self.excluded(&seen);
+        let held = self.without(&seen, |place| excluded.contains(place));
+        let in_time = self.without(&held, |place| self.steps[place].later_than.meets(&held));
+        self.best_way(graph, &in_time)
+            .or_else(|| self.best_way(graph, &held))
     }
 
-    /// The steps that a step of the same person in another branch excludes, among steps in their order that
-    /// hold their pasts.
-    fn excluded(&self, graph: &Graph<'_>, seen: &[usize]) -> Excluded {
-        let mut excluded = Excluded::default();
-        if seen
-            .iter()
-            .all(|place| self.steps[*place].step.not_by.is_empty())
-        {
-            return excluded;
-        }
-        for &place in seen {
-            let LegalStep { at, step, before } = self.steps[place];
-            let excludes = |other: &LegalStep| {
-                step.not_by.contains(&other.step.code)
-                    && graph.ancestry.concurrent(other.at, at)
-                    && same_author(graph, other.at, at)
-                    && !graph.came_late(other.at, at)
-            };
-            let own = seen.iter().any(|other| excludes(&self.steps[*other]));
-            if own {
-                excluded.own.insert(place);
-            }
-            if own || before.is_some_and(|before| excluded.all.contains(&before)) {
-                excluded.all.insert(place);
+    /// The steps that are out, because a step of the same person in another branch excludes them or a step that they
+    /// continue.
+    fn excluded(&self, seen: &Places) -> Places {
+        let kept = self.without(seen, |place| self.steps[place].excluded_by.meets(seen));
+        let mut excluded = Places::default();
+        for place in 0..self.steps.len() {
+            if seen.contains(place) && !kept.contains(place) {
+                excluded.insert(place);
             }
         }
         excluded
     }
 
-    /// Whether a step reached the server long after the server had accepted an end that the author of the step
-    /// had not seen.
-    fn came_late(&self, graph: &Graph<'_>, seen: &[usize], at: usize) -> bool {
-        seen.iter().any(|place| {
-            let end = self.steps[*place];
-            end.step.to.is_ended
-                && graph.ancestry.concurrent(end.at, at)
-                && graph.came_late(at, end.at)
-        })
+    /// The steps of a set without those that are out, and without the steps that continue them.
+    fn without(&self, set: &Places, is_out: impl Fn(usize) -> bool) -> Places {
+        let mut kept = Places::default();
+        for (place, step) in self.steps.iter().enumerate() {
+            let continues = step.before.is_none_or(|before| kept.contains(before));
+            if set.contains(place) && continues && !is_out(place) {
+                kept.insert(place);
+            }
+        }
+        kept
+    }
+
+    /// The last step of the best way through a set that holds the step before each of its steps.
+    fn best_way(&self, graph: &Graph<'_>, set: &Places) -> Option<usize> {
+        let mut passed = Places::default();
+        for (place, step) in self.steps.iter().enumerate() {
+            if set.contains(place) {
+                passed.extend(&step.passed);
+            }
+        }
+        // The best way from each step, and from the start. A step continues one that lies before it in the order.
+        let mut best: Vec<Option<Way>> = vec![None; self.steps.len()];
+        let mut from_start: Option<Way> = None;
+        for (place, step) in self.steps.iter().enumerate().rev() {
+            if !set.contains(place) {
+                continue;
+            }
+            let own = (!passed.contains(place)).then_some(step.step.rank);
+            let accepted_ms = graph.entries[step.at].verdict_at_ms.unwrap_or(i64::MAX);
+            let here = Way {
+                best: own,
+                last: step.step.rank,
+                accepted_ms: Reverse(accepted_ms),
+                end: Reverse(place),
+            };
+            let way = best[place].map_or(here, |way| Way {
+                best: way.best.max(own),
+                ..way
+            });
+            let from = match step.before {
+                Some(before) => &mut best[before],
+                None => &mut from_start,
+            };
+            *from = (*from).max(Some(way));
+        }
+        from_start.map(|way| way.end.0)
     }
 }
 
-/// Steps that are out, by their places.
-#[derive(Debug, Default)]
-struct Excluded {
-    /// Those whose author made the other step.
-    own: BTreeSet<usize>,
-    /// These, and the steps that continue them.
-    all: BTreeSet<usize>,
+/// A way through the tree of steps. The greatest is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    /// The highest rank of a step on it, or beside it, that nobody has passed by.
+    best: Option<u8>,
+    /// The rank of its last step.
+    last: u8,
+    /// When the server accepted the last step.
+    accepted_ms: Reverse<i64>,
+    /// The place of the last step.
+    end: Reverse<usize>,
+}
+
+/// Whether a step of the same person in another branch excludes this one.
+fn is_excluded(graph: &Graph<'_>, step: &LegalStep, other: &LegalStep) -> bool {
+    step.step.not_by.contains(&other.step.code)
+        && same_author(graph, other.at, step.at)
+        && !graph.came_late(other.at, step.at)
+}
+
+/// Whether a step keeps the stage that the way in force had there. People who come in beside each other, or
+/// beside the end, disagree with nothing.
+fn brings_in(beside: &LegalStep, in_force: &Places) -> bool {
+    let is_on_the_way = beside.before.is_none_or(|place| in_force.contains(place));
+    beside.step.keeps_stage() && is_on_the_way
 }
 
 /// Whether two entries have one author. A name may be withheld, and every reader knows the device.

@@ -7,6 +7,7 @@ use super::state::{CaseState, Conflict, Outcome, Review, Stage, TimelineItem};
 use super::{Assignment, Entry, GenesisFacts, Handling};
 use crate::domain::AreaPath;
 use crate::domain::category::CategoryCode;
+use crate::domain::moves::Move;
 use crate::domain::steps::StepsState;
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
 
@@ -100,6 +101,12 @@ impl RecordState {
     #[must_use]
     pub fn steps(&self) -> Option<&StepsState> {
         self.steps.as_ref()
+    }
+
+    /// Whether the kind's own table decides when the move of handling is possible.
+    pub(super) fn handles_by_table(&self, movement: Move) -> bool {
+        self.steps()
+            .is_some_and(|steps| steps.table.has_move(movement))
     }
 
     /// The areas and parties that are responsible, whatever the lifecycle; `None` for a kind that has neither

@@ -226,10 +226,11 @@ impl StepSpec {
         self.from.contains(&stage)
     }
 
-    /// Whether the step may keep the stage and bring its author in.
+    /// Whether the step keeps the stage and brings its author in. A step that says something, or that also leads
+    /// out of other stages, does more.
     #[must_use]
     pub fn keeps_stage(&self) -> bool {
-        self.starts_from(self.to)
+        self.from == [self.to] && !self.needs_text
     }
 
     /// The reason of a name, out of those that the step takes.

@@ -317,6 +317,52 @@ fn evaluated_call_continues_after_reopening() {
     assert_eq!(code(&log, head(), dispatch(70)), None);
 }
 
+/// Two heads blow one call beside each other. The units that each of them called stay, whichever call is in force.
+#[test]
+fn two_calls_keep_the_units_of_both() {
+    for (first_ms, second_ms) in [(10, 20), (20, 10)] {
+        for seed in 0..10 {
+            let mut log = requested(seed);
+            let heads = log.heads();
+            let first = log.after(&heads, head(), made(&BLOW));
+            let mut last = first;
+            let mut accepted = Vec::new();
+            for unit in 60..65 {
+                let call = log.after(&[last], head(), dispatch(unit));
+                last = log.after(&[call], handler(unit), Event::Accept(step(call)));
+                accepted.push(call);
+            }
+            let deeper = log.after(&heads, other_head(), comment("看过"));
+            let deeper = log.after(&[deeper], other_head(), comment("再看"));
+            let second = log.after(&[deeper], other_head(), made(&BLOW));
+            log.entry(first).verdict_at_ms = Some(first_ms);
+            log.entry(second).verdict_at_ms = Some(second_ms);
+            let state = log.state();
+            assert_eq!(state.stage_name(), "called");
+            assert_eq!(state.superseded().count(), 0, "seed {seed}");
+            for call in accepted {
+                assert!(state.assignment(call).unwrap().accepted_ms.is_some());
+            }
+            assert_eq!(state, fold_plainly(&log.entries), "seed {seed}");
+        }
+    }
+}
+
+/// A unit that is called beside the end of the call is not called, because nobody is needed any more.
+#[test]
+fn unit_called_beside_the_end_is_not_called() {
+    for seed in 0..10 {
+        let mut log = called(seed);
+        let heads = log.heads();
+        let cancelled = log.after(&heads, head(), made(&CANCEL));
+        let call = log.after(&heads, other_head(), dispatch(60));
+        let out = (Outcome::Superseded, Some("case.not_now"));
+        assert_eq!(outcome(&log, call), out, "seed {seed}");
+        assert_eq!(outcome(&log, cancelled).0, Outcome::Effective);
+        assert_eq!(log.state(), fold_plainly(&log.entries), "seed {seed}");
+    }
+}
+
 /// Two heads blow one call beside each other, and only one of them is in force. A request that is rectified in one
 /// branch takes no call of the other branch back.
 #[test]

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::domain::case::tests::random::{fold_plainly, shuffle};
 use crate::domain::case::{Entry, EntryBody, EntryStatus, RecordState, fold};
+use crate::domain::steps::StageEntry;
 use crate::fixtures::step;
 
 fn below(rng: &mut ChaCha8Rng, count: usize) -> usize {
@@ -124,8 +125,20 @@ fn legal_steps<'a>(log: &'a Log, state: &RecordState) -> Vec<(&'a Entry, &'stati
     all.filter_map(step).collect()
 }
 
-/// The rule of `docs/lifecycle.md` by another way: the highest rank among the last steps, the first of equal
-/// ones that the server accepted.
+/// No step is hidden: one that is not in force was seen by the author of a step in force, or a step in force that
+/// ranks as high stands against it.
+fn nothing_is_hidden(log: &Log, state: &RecordState, pasts: &Pasts) {
+    let in_force = &state.steps().unwrap().entries;
+    for (entry, step) in legal_steps(log, state) {
+        let answers = |one: &StageEntry| {
+            one.id == entry.id || pasts[&one.id].contains(&entry.id) || one.step.rank >= step.rank
+        };
+        assert!(in_force.iter().any(answers), "{} is hidden", step.name);
+    }
+}
+
+/// Where nobody steps down from a failure or a new try, the rule is simpler: the highest rank among the last steps,
+/// the first of equal ones that the server accepted.
 fn expected_stage(log: &Log, state: &RecordState, pasts: &Pasts) -> &'static str {
     let mut steps = legal_steps(log, state);
     let place = |id| state.timeline.iter().position(|item| item.id == id);
@@ -145,7 +158,7 @@ fn expected_stage(log: &Log, state: &RecordState, pasts: &Pasts) -> &'static str
 #[test]
 fn arrival_order_changes_no_dispute() {
     let mut stages: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut overtaken = 0;
+    let (mut overtaken, mut simple) = (0, 0);
     for seed in 0..3_000 {
         let log = random_dispute(seed);
         let state = log.state();
@@ -163,8 +176,20 @@ fn arrival_order_changes_no_dispute() {
             .filter(|item| item.why == Some("case.own_work_elsewhere"))
             .count();
         if judged_own == 0 {
-            let expected = expected_stage(&log, &state, &pasts);
-            assert_eq!(state.stage_name(), expected, "seed {seed}");
+            nothing_is_hidden(&log, &state, &pasts);
+            let rises = |pair: &[StageEntry]| pair[0].step.rank <= pair[1].step.rank;
+            let legal = legal_steps(&log, &state);
+            let before_all = |(entry, step): &(&Entry, &StepSpec)| {
+                let past = &pasts[&entry.id];
+                let mut seen = legal.iter().filter(|(other, _)| past.contains(&other.id));
+                seen.all(|(_, other)| other.rank <= step.rank)
+            };
+            if legal.iter().all(before_all) {
+                assert!(state.steps().unwrap().entries.windows(2).all(rises));
+                let expected = expected_stage(&log, &state, &pasts);
+                assert_eq!(state.stage_name(), expected, "seed {seed}");
+                simple += 1;
+            }
         }
         let steps = state.steps().unwrap();
         for pair in steps.entries.windows(2) {
@@ -189,6 +214,7 @@ fn arrival_order_changes_no_dispute() {
         overtaken += state.superseded().count();
         *stages.entry(state.stage_name()).or_default() += 1;
     }
-    assert_eq!(stages.len(), 9, "{stages:?}");
-    assert!(overtaken > 500, "{overtaken}");
+    // A new try is likelier than a visit after the end.
+    assert!(stages.len() >= 8, "{stages:?}");
+    assert!(overtaken > 500 && simple > 500, "{overtaken} {simple}");
 }

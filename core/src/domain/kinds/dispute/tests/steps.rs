@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::case::Move;
 use crate::domain::case::input::{InputField, Need};
 use crate::domain::case::offer::{Asker, offers};
+use crate::domain::case::tests::random::fold_plainly;
 use crate::domain::kinds::handling_tests::moved;
 use crate::limits::DANGER_LATE_MS;
 
@@ -85,10 +86,12 @@ fn every_step_is_as_table_and_roles_say() {
     use Relation::*;
     let mut possible = 0;
     for stage in STEPS.stages {
-        let mut log = in_stage(3, stage.name);
-        let genesis = log.genesis();
-        // The envelope that assigns lies before all steps, so each of them may have it in its past.
-        let share = log.after(&[genesis], head(), to_member(40, Part::Support));
+        // The assignment comes before all steps, because an ended dispute takes none.
+        let mut log = in_stage(3, "registered");
+        let share = log.then(head(), to_member(40, Part::Support));
+        for step in way_to(stage.name) {
+            log.then(author_of(step), made(step));
+        }
         for step in STEPS.steps {
             for role in Role::ALL {
                 for relation in [Assigned, AssignedElsewhere, InArea, Elsewhere, Concerned] {
@@ -386,6 +389,38 @@ fn failure_outlasts_unseen_conclusion() {
         log_of_two.entry(concluded).verdict_at_ms = Some(50_000);
         log_of_two.entry(failed).verdict_at_ms = Some(50_001 + DANGER_LATE_MS);
         assert_eq!(log_of_two.state().stage_name(), "concluded", "seed {seed}");
+    }
+}
+
+/// Nor do they hide it when somebody has acted on the failure with a weaker step.
+#[test]
+fn failure_outlasts_what_follows_it() {
+    for (follows, stage) in [(&PASS_ON, "passed_on"), (&SESSION, "mediating")] {
+        for seed in 0..20 {
+            let mut log = in_stage(seed, "mediating");
+            let heads = log.heads();
+            let agreed = log.after(&heads, mediator(), made(&AGREE));
+            log.after(&[agreed], leader(), made(&CONCLUDE));
+            let share = log.after(&heads, head(), to_member(5, Part::Support));
+            let other = in_area(5, Role::Mediator, &[1, 2, 3]);
+            let failed = log.after(&[share], other.clone(), made(&FAIL));
+            let by = if stage == "mediating" {
+                other
+            } else {
+                leader()
+            };
+            log.after(&[failed], by, made(follows));
+            let state = log.state();
+            assert_eq!(state.stage_name(), stage, "seed {seed}");
+            assert_eq!(state, fold_plainly(&log.entries), "seed {seed}");
+            // Who has seen both continues from there.
+            log.then(mediator(), made(&AGREE));
+            let reached = match stage {
+                "mediating" => "agreed",
+                ended => ended,
+            };
+            assert_eq!(log.state().stage_name(), reached, "seed {seed}");
+        }
     }
 }
 
