@@ -322,6 +322,12 @@ pub const FORM_ROWS_MAX: usize = 100;
 pub const FORM_ANSWERS_MAX: usize = CONTENT_ENTRIES_MAX;
 /// Classes, items and clauses of one task list.
 pub const TASK_CLAUSES_MAX: usize = 1_000;
+/// Years after its first day in which a task recurs, whatever its rule says.
+pub const TASK_RULE_YEARS_MAX: i32 = 5;
+/// Days that a rule of recurrence gives at once: each day of a year, and some.
+pub const TASK_OCCURRENCES_MAX: usize = 400;
+/// Records of feedback that a task names.
+pub const TASK_FEEDBACK_MAX: usize = 64;
 
 // Walks: tracks, checkpoints, sections.
 

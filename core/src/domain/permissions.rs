@@ -69,6 +69,9 @@ pub enum Row {
     CloseDispute,
     /// Publish a task or notice. A team lead publishes to the team alone.
     Publish,
+    /// Complete or revoke a task, and take it back from a party: its publisher, and the
+    /// office of its home area, which was not asked itself.
+    EndTask,
     /// Propose a reward.
     ProposeReward,
     /// Approve a reward.
@@ -108,18 +111,21 @@ pub enum Cell {
     Lead,
     /// A record as in [`Self::Lead`], or one in the scope.
     LeadOrIn,
+    /// The author's own record, or one whose home area is in the area or zone of the grant, unless the author or
+    /// its unit was asked to do the work.
+    OwnOrHome,
 }
 
 use Cell::{
     Assigned as A, AssignedOrBehalf as AB, In as I, Lead as L, LeadOrIn as LI, No as O, Own,
-    OwnOrIn as OI, OwnUntilAccepted as OU, Place as P, Readable as R, Team as T, Village as V,
-    Yes as Y,
+    OwnOrHome as OH, OwnOrIn as OI, OwnUntilAccepted as OU, Place as P, Readable as R, Team as T,
+    Village as V, Yes as Y,
 };
 
 /// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
 /// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
 #[rustfmt::skip]
-const TABLE: [(Row, [Cell; 13]); 34] = [
+const TABLE: [(Row, [Cell; 13]); 35] = [
     (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
     (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
@@ -151,6 +157,7 @@ const TABLE: [(Row, [Cell; 13]); 34] = [
     (Row::Agree,         [O, O, O, O, A, O, O, O, O, O, O, O, O]),
     (Row::CloseDispute,  [O, O, O, O, O, O, A, A, O, O, O, I, O]),
     (Row::Publish,       [O, T, O, O, O, P, I, I, I, O, O, I, O]),
+    (Row::EndTask,       [O, Own, O, O, O, Own, OH, OH, OH, O, O, OH, O]),
     (Row::ProposeReward, [O, O, O, O, O, I, O, O, O, A, O, O, O]),
     (Row::ApproveReward, [O, O, O, O, O, O, I, I, O, O, O, I, O]),
     (Row::Roster,        [O, T, O, O, O, O, I, I, I, I, O, I, O]),

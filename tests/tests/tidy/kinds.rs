@@ -22,13 +22,14 @@ const PERMISSIONS: &str = "core/src/domain/permissions.rs";
 /// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
 /// visit of each node of a graph, the note of a move, a row of the permission table.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 5] = ["request", "place", "visit", "note", "patrol"];
+const AMBIGUOUS: [&str; 6] = ["request", "place", "visit", "note", "patrol", "task"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 7] = [
+const OTHER_MEANING: [(&str, &str, &str); 8] = [
     ("core/src/domain/case/input.rs", "request", "for more time"),
     ("core/src/domain/form/check.rs", "note", "an item of words"),
     ("core/src/domain/form/kind.rs", "note", "an item of words"),
+    ("core/src/domain/kind.rs", "task", "a source of a record"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
     (
         "server/src/admin/xlsform/survey.rs",

@@ -16,6 +16,7 @@ use crate::domain::kinds::patrol::Patrol;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
 use crate::domain::kinds::reward::Reward;
+use crate::domain::kinds::task::Task;
 use crate::domain::kinds::tip::Tip;
 use crate::domain::kinds::visit::Visit;
 use crate::domain::kinds::whistle::Whistle;
@@ -66,6 +67,15 @@ fn every_kind_keeps_its_own_fields() {
         }),
         Content::from(Note {
             details: details.clone(),
+        }),
+        Content::from(Task {
+            details: details.clone(),
+            template: Some("care_visit".parse().unwrap()),
+            deadline_ms: Some(1_700_000_000_000),
+            wanted: Some(40),
+            recurrence: Some("FREQ=WEEKLY;COUNT=4".into()),
+            duty: Some("1.2.3".into()),
+            feedback: vec![RecordId([9; 16]), RecordId([10; 16])],
         }),
         Content::from(Whistle {
             details: details.clone(),

@@ -220,19 +220,19 @@ fn may_do(
         not_own_work(actor, state)?;
     }
     let party =
-        is_closed_to_party(state, event, movement) && state.is_party(actor.member, actor.units);
+        is_closed_to_party(actor, state, event) && state.is_party(actor.member, actor.units);
     deny_unless(!party, Denied::ResponsibleParty)
 }
 
 /// Whether a responsible party may not make the move. In a record with steps a party neither moves the record to
-/// another area, nor gives itself time, nor takes itself out of the work: each would improve its own figures.
-fn is_closed_to_party(state: &RecordState, event: &Event, movement: Move) -> bool {
-    movement.is_closed_to_party()
-        || state.steps().is_some()
-            && matches!(
-                event,
-                Event::Transfer(_) | Event::GrantExtension(_) | Event::Withdraw(_)
-            )
+/// another area, nor gives itself time, nor takes itself out of the work, unless it gave itself the work: each of them
+/// improves the own figures.
+fn is_closed_to_party(actor: &Actor<'_>, state: &RecordState, event: &Event) -> bool {
+    match event {
+        Event::Transfer(_) | Event::GrantExtension(_) if state.steps().is_some() => true,
+        Event::Withdraw(_) if state.steps().is_some() => !own(actor, state),
+        _ => event.movement().is_some_and(Move::is_closed_to_party),
+    }
 }
 
 /// The rows of the permission table for an event: one of them is enough.
@@ -432,6 +432,11 @@ fn holds(
                 None => state.is_party(actor.member, actor.units),
             };
             deny_unless(assigned, Denied::NotAssigned)
+        }
+        Cell::OwnOrHome => {
+            let home = actor.grant.scope.covers(&state.facts.home);
+            let apart = home && !was_party(actor, state);
+            deny_unless(own(actor, state) || apart, Denied::NotOwn)
         }
         Cell::Lead => deny_unless(leads(actor, state), Denied::NotAssigned),
         Cell::LeadOrIn => {

@@ -49,11 +49,10 @@ impl Date {
     pub fn days(self) -> i32 {
         self.days
     }
-}
 
-impl fmt::Display for Date {
-    /// Writes `YYYY-MM-DD` (Howard Hinnant, `civil_from_days`).
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Year, month and day of the month (Howard Hinnant, `civil_from_days`).
+    #[must_use]
+    pub fn civil(self) -> (i32, i32, i32) {
         let shifted = self.days + 719_468;
         let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -62,6 +61,14 @@ impl fmt::Display for Date {
         let month = if march < 10 { march + 3 } else { march - 9 };
         let year = year_of_era + era * 400 + i32::from(month <= 2);
         let day = of_year - (153 * march + 2) / 5 + 1;
+        (year, month, day)
+    }
+}
+
+impl fmt::Display for Date {
+    /// Writes `YYYY-MM-DD`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.civil();
         write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }

@@ -378,7 +378,15 @@ fn random_event(rng: &mut ChaCha8Rng, log: &Log, table: &'static StepTable) -> E
         pick(rng, &opened)
     };
     match rng.next_u32() % 8 {
-        0 | 1 => made(&table.steps[below(rng, table.steps.len())]),
+        0 | 1 => {
+            let step = &table.steps[below(rng, table.steps.len())];
+            // A record that ends at once has no further moves.
+            if step.to.is_ended && !rng.next_u32().is_multiple_of(4) {
+                comment("话")
+            } else {
+                made(step)
+            }
+        }
         2 => comment("话"),
         3 => {
             let to = [

@@ -22,6 +22,7 @@ pub mod request;
 pub mod reward;
 mod spec;
 pub mod stages;
+pub mod task;
 pub mod tip;
 pub mod visit;
 pub mod whistle;
@@ -38,12 +39,13 @@ use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 use super::walk::WalkSpec;
 
-/// The registry: one line for each kind. Codes 6, 9 and 10 are kept for task, notice and shift.
+/// The registry: one line for each kind. Codes 9 and 10 are kept for notice and shift.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
     &request::SPEC,
     &visit::SPEC,
+    &task::SPEC,
     &patrol::SPEC,
     &place::SPEC,
     &note::SPEC,

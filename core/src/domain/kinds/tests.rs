@@ -32,6 +32,7 @@ fn codes_and_names_of_kinds_are_stable() {
         (2, "tip", true),
         (3, "request", true),
         (5, "visit", false),
+        (6, "task", false),
         (7, "patrol", false),
         (8, "place", false),
         (11, "note", false),

@@ -5,7 +5,7 @@ use super::super::reader::Reader;
 use super::Replica;
 use crate::domain::Grant;
 use crate::domain::case::offer::{self, Asker};
-use crate::domain::case::{Move, MoveInput, MoveOption, RecordState};
+use crate::domain::case::{Move, MoveInput, MoveOption, Party, RecordState};
 use crate::id::{EnvelopeId, RecordId};
 
 /// The whole record awaits review, so no envelope can build on it.
@@ -86,6 +86,36 @@ impl Replica {
             return self.step(record, (&event, on_behalf_of), now_ms);
         }
         self.act(record, &event, on_behalf_of, now_ms)
+    }
+
+    /// Dispatches a record to many parties with one tap: a joint call, or a task. Returns the assignment of each
+    /// party, or the code of its refusal. A refused party, such as one that is responsible already, stops no other.
+    pub fn dispatch_all(
+        &mut self,
+        record: RecordId,
+        parties: &[Party],
+        to_each: &MoveInput,
+        now_ms: i64,
+    ) -> Result<Vec<Result<EnvelopeId, &'static str>>, ReplicaError> {
+        let mut assignments = Vec::with_capacity(parties.len());
+        for party in parties {
+            let (to_unit, to_member) = match party {
+                Party::Unit(unit) => (Some(*unit), None),
+                Party::Member(member) => (None, Some(*member)),
+            };
+            let input = MoveInput {
+                movement: Move::Dispatch.name().to_owned(),
+                to_unit,
+                to_member,
+                ..to_each.clone()
+            };
+            assignments.push(match self.make_move(record, &input, now_ms) {
+                Ok(id) => Ok(id),
+                Err(ReplicaError::NotAllowed(code)) => Err(code),
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(assignments)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod attachments;
 mod bundle_file;
+mod calls;
 mod changes;
 mod conflicts;
 mod crowd;
