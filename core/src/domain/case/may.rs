@@ -229,7 +229,9 @@ fn may_do(
 /// improves the own figures.
 fn is_closed_to_party(actor: &Actor<'_>, state: &RecordState, event: &Event) -> bool {
     match event {
-        Event::Transfer(_) | Event::GrantExtension(_) if state.steps().is_some() => true,
+        Event::Transfer(_) if state.steps().is_some() => true,
+        // A team lead gives time to the own team, and belongs to it.
+        Event::GrantExtension(_) if state.steps().is_some() => actor.grant.role != Role::TeamLead,
         Event::Withdraw(_) if state.steps().is_some() => !own(actor, state),
         _ => event.movement().is_some_and(Move::is_closed_to_party),
     }
