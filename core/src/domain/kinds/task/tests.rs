@@ -166,7 +166,13 @@ fn every_move_is_as_table_and_roles_say() {
                         None if role == Role::TeamLead => Some("may.not_team"),
                         other => other,
                     },
-                    Move::GrantExtension => publishes(role, relation),
+                    // A party gives no time to itself. A team lead gives it to the own team.
+                    Move::GrantExtension => match publishes(role, relation) {
+                        None if role != Role::TeamLead && "atpo".contains(relation) => {
+                            Some("may.responsible_party")
+                        }
+                        other => other,
+                    },
                     Move::Withdraw => ends(role, relation),
                     Move::Escalate => match role {
                         Role::Volunteer | Role::Guard => Some("may.role"),
