@@ -69,7 +69,7 @@ pub enum Row {
     CloseDispute,
     /// Publish a task or notice. A team lead publishes to the team alone.
     Publish,
-    /// Complete or revoke a task, and take it back from a party: its publisher, and the
+    /// End a task or notice, and take it back from a party: its publisher, and the
     /// office of its home area, which was not asked itself.
     EndTask,
     /// Propose a reward.

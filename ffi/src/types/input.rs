@@ -66,7 +66,8 @@ pub struct FieldInput {
     /// `dispute_level` (1-4), `parties`, `duty_leader`, `duty_unit`, `duty_person`, `deadline_ms`, `sessions`,
     /// `agreement`, `amount_fen`, `links`, `combined_into`, `list_month`, `list_row`; `ground`, `payment`;
     /// `section`, `route`, `force` (1-999), `equipment`; `joint_type` (1-3), `from_record`, `meet_ms`,
-    /// `meet_place`, `found`, `solved`, `findings`; `wanted`, `recurrence`, `duty`, `feedback`; `answer.<id>`, and
+    /// `meet_place`, `found`, `solved`, `findings`; `wanted`, `recurrence`, `duty`, `feedback`;
+    /// `notice_type` (1-3), `read_by_ms`; `answer.<id>`, and
     /// `photo.<id>` for the caption of a photo.
     pub field: String,
     /// The value.

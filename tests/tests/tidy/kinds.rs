@@ -20,16 +20,19 @@ const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 const PERMISSIONS: &str = "core/src/domain/permissions.rs";
 
 /// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
-/// visit of each node of a graph, the note of a move, a row of the permission table.
+/// visit of each node of a graph, the note of a move, a row of the permission table, news for a person.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 6] = ["request", "place", "visit", "note", "patrol", "task"];
+const AMBIGUOUS: [&str; 7] = [
+    "request", "place", "visit", "note", "patrol", "task", "notice",
+];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 8] = [
+const OTHER_MEANING: [(&str, &str, &str); 9] = [
     ("core/src/domain/case/input.rs", "request", "for more time"),
     ("core/src/domain/form/check.rs", "note", "an item of words"),
     ("core/src/domain/form/kind.rs", "note", "an item of words"),
     ("core/src/domain/kind.rs", "task", "a source of a record"),
+    ("core/src/replica/salvage.rs", "notice", "a table of news"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
     (
         "server/src/admin/xlsform/survey.rs",

@@ -12,6 +12,7 @@ use crate::domain::kinds::dispute::Dispute;
 use crate::domain::kinds::hazard;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::kinds::note::Note;
+use crate::domain::kinds::notice::Notice;
 use crate::domain::kinds::patrol::Patrol;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
@@ -67,6 +68,11 @@ fn every_kind_keeps_its_own_fields() {
         }),
         Content::from(Note {
             details: details.clone(),
+        }),
+        Content::from(Notice {
+            details: details.clone(),
+            notice_type: Some(2),
+            read_by_ms: Some(1_700_000_000_000),
         }),
         Content::from(Task {
             details: details.clone(),

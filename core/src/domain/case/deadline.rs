@@ -46,21 +46,25 @@ impl RecordState {
         }
     }
 
-    /// Whether the parties have work to do in this stage.
-    fn has_work(&self) -> bool {
+    /// Whether the party of an assignment has work to do in this stage.
+    fn has_work(&self, one: &Assignment) -> bool {
+        let is_open = one.state.is_open();
         match (self.case(), self.steps()) {
-            (Some(case), _) => next(case.stage, Move::Resolve) != Next::No,
-            // Late work is possible after the end, and nobody waits for it.
-            (None, Some(steps)) => !steps.stage.is_ended && steps.allows(Move::Resolve),
+            (Some(case), _) => is_open && next(case.stage, Move::Resolve) != Next::No,
+            // Late work is possible after the end, and no deadline runs for it.
+            (None, Some(steps)) if steps.stage.is_ended => false,
+            (None, Some(steps)) if steps.allows(Move::Resolve) => is_open,
+            // A party that only signs for the record has done its part then.
+            (None, Some(steps)) => {
+                steps.allows(Move::Accept) && one.state == AssignmentState::Dispatched
+            }
             (None, None) => false,
         }
     }
 
     /// The assignments that still allow a step.
     pub fn open_assignments(&self) -> impl Iterator<Item = &Assignment> {
-        let has_work = self.has_work();
-        let all = self.assignments().iter();
-        all.filter(move |one| has_work && one.state.is_open())
+        self.assignments().iter().filter(|one| self.has_work(one))
     }
 
     /// The next deadline of an assignment, ms UTC. It is overdue from that instant on.

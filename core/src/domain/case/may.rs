@@ -349,7 +349,11 @@ fn writes_work(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<()
     let settled =
         |steps: &StepsState| steps.table.fixes_content && steps.stage != steps.table.birth();
     deny_unless(!state.steps().is_some_and(settled), Denied::Settled)?;
-    let handling = state.steps().map_or(&[][..], |steps| steps.table.handling);
+    // Parties who only sign for a record, such as the addressees of a notice, have no part in its words.
+    let work = state
+        .steps()
+        .filter(|steps| steps.table.has_move(Move::Resolve));
+    let handling = work.map_or(&[][..], |steps| steps.table.handling);
     if let Some(first) = handling.first() {
         let in_charge = holds(actor, state, first.row, None).is_ok();
         if in_charge || state.is_party(actor.member, actor.units) {

@@ -16,6 +16,7 @@ mod form_spec;
 pub mod hazard;
 mod list_spec;
 pub mod note;
+pub mod notice;
 pub mod patrol;
 pub mod place;
 pub mod request;
@@ -39,7 +40,7 @@ use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 use super::walk::WalkSpec;
 
-/// The registry: one line for each kind. Codes 9 and 10 are kept for notice and shift.
+/// The registry: one line for each kind. Code 10 is kept for shift.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
@@ -49,6 +50,7 @@ pub static KINDS: &[&KindSpec] = &[
     &patrol::SPEC,
     &place::SPEC,
     &note::SPEC,
+    &notice::SPEC,
     &whistle::SPEC,
     &dispute::SPEC,
     &reward::SPEC,

@@ -1,9 +1,11 @@
-//! Joint calls and tasks on phones: many parties with one tap, and a call that travels from phone to phone.
+//! Joint calls, tasks and notices on phones: many parties with one tap, a call that travels from phone to phone, and
+//! a receipt.
 
 use super::meeting::meet;
 use super::server::Server;
 use super::*;
 use crate::domain::case::{Move, MoveInput, Part, Party};
+use crate::domain::kinds::notice::{self, Notice, receipts};
 use crate::domain::kinds::task::Task;
 use crate::domain::kinds::whistle::{self, Whistle, missing};
 use crate::id::{EnvelopeId, RecordId};
@@ -129,4 +131,61 @@ fn task_reaches_a_late_phone_and_its_feedback_counts() {
         assert!(state.assignment(given).unwrap().resolved_ms.is_some());
         assert_eq!(state.superseded().count(), 0);
     }
+}
+
+/// A notice is due on the phone of its addressee until this one signs for it. The office sees the receipt, and the
+/// addressee cannot change the words.
+#[test]
+fn notice_is_due_until_its_unit_signs() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let (mut room, mut gas) = (town.phone(DISPATCHER_ZHOU), town.phone(HANDLER_SHEN));
+    let warning = Notice {
+        details: Details {
+            title: Some("寒潮预警".into()),
+            ..Details::default()
+        },
+        notice_type: Some(2),
+        ..Notice::default()
+    };
+    let draft = Draft::staff(warning.into(), home());
+    let record = room.replica().report(&draft, NOW).unwrap();
+    let mut to_gas = MoveInput::of(Move::Share);
+    to_gas.to_unit = Some(GAS);
+    to_gas.deadlines.accept_by_ms = Some(NOW + 5_000);
+    let sent = room.replica().make_move(record, &to_gas, NOW + 1).unwrap();
+    server.settle(&mut room);
+    server.settle(&mut gas);
+    let missing = |phone: &mut FilePhone| -> Vec<Party> {
+        let view = phone.replica().view(record).unwrap().unwrap();
+        let is_of = |who, _: &Party| who == HANDLER_SHEN.member();
+        receipts(&view.state.unwrap(), is_of, |_| None)
+            .missing()
+            .collect()
+    };
+    let due = |phone: &mut FilePhone| phone.replica().row(record).unwrap().unwrap().due_ms;
+    assert_eq!(due(&mut gas), Some(NOW + 5_000));
+    assert_eq!(missing(&mut room), [Party::Unit(GAS)]);
+    assert_eq!(
+        gas.replica().may_edit(record, None).unwrap(),
+        Err("may.role")
+    );
+    step(&mut gas, record, Move::Accept, sent, NOW + 10);
+    assert_eq!(due(&mut gas), None);
+    server.settle(&mut gas);
+    server.settle(&mut room);
+    assert_eq!((missing(&mut room), due(&mut room)), (vec![], None));
+    let recall = MoveInput {
+        text: Some("预警解除".into()),
+        ..MoveInput::of_step(&notice::RECALL)
+    };
+    room.replica().make_move(record, &recall, NOW + 20).unwrap();
+    for _ in 0..2 {
+        server.settle(&mut room);
+        server.settle(&mut gas);
+    }
+    assert_eq!(
+        gas.replica().row(record).unwrap().unwrap().stage,
+        notice::RECALLED.code
+    );
 }
