@@ -328,6 +328,8 @@ pub const TASK_RULE_YEARS_MAX: i32 = 5;
 pub const TASK_OCCURRENCES_MAX: usize = 400;
 /// Records of feedback that a task names.
 pub const TASK_FEEDBACK_MAX: usize = 64;
+/// Open records that the handover of a shift names.
+pub const SHIFT_OPEN_MAX: usize = 64;
 
 // Walks: tracks, checkpoints, sections.
 

@@ -67,8 +67,8 @@ pub struct FieldInput {
     /// `agreement`, `amount_fen`, `links`, `combined_into`, `list_month`, `list_row`; `ground`, `payment`;
     /// `section`, `route`, `force` (1-999), `equipment`; `joint_type` (1-3), `from_record`, `meet_ms`,
     /// `meet_place`, `found`, `solved`, `findings`; `wanted`, `recurrence`, `duty`, `feedback`;
-    /// `notice_type` (1-3), `read_by_ms`; `answer.<id>`, and
-    /// `photo.<id>` for the caption of a photo.
+    /// `notice_type` (1-3), `read_by_ms`; `post`, `open_count`, `open_records`; `answer.<id>`,
+    /// and `photo.<id>` for the caption of a photo.
     pub field: String,
     /// The value.
     pub value: FieldValue,

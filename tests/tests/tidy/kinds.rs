@@ -20,10 +20,11 @@ const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 const PERMISSIONS: &str = "core/src/domain/permissions.rs";
 
 /// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
-/// visit of each node of a graph, the note of a move, a row of the permission table, news for a person.
+/// visit of each node of a graph, the note of a move, a row of the permission table, news for a person,
+/// a shift of bits.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 7] = [
-    "request", "place", "visit", "note", "patrol", "task", "notice",
+const AMBIGUOUS: [&str; 8] = [
+    "request", "place", "visit", "note", "patrol", "task", "notice", "shift",
 ];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.

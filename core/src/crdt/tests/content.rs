@@ -17,6 +17,7 @@ use crate::domain::kinds::patrol::Patrol;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
 use crate::domain::kinds::reward::Reward;
+use crate::domain::kinds::shift::Shift;
 use crate::domain::kinds::task::Task;
 use crate::domain::kinds::tip::Tip;
 use crate::domain::kinds::visit::Visit;
@@ -73,6 +74,12 @@ fn every_kind_keeps_its_own_fields() {
             details: details.clone(),
             notice_type: Some(2),
             read_by_ms: Some(1_700_000_000_000),
+        }),
+        Content::from(Shift {
+            details: details.clone(),
+            post: Some("指挥室".into()),
+            open_count: Some(2),
+            open_records: vec![RecordId([9; 16]), RecordId([10; 16])],
         }),
         Content::from(Task {
             details: details.clone(),

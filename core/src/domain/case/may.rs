@@ -213,6 +213,9 @@ fn may_do(
         not_by_author(actor, state, step)?;
     }
     not_concerned(actor, state, event, movement)?;
+    if rows.contains(&Row::Roster) {
+        not_own_leave(actor, state, event)?;
+    }
     if actor.grant.role == Role::TeamLead {
         within_team(actor, event)?;
     }
@@ -473,6 +476,22 @@ fn within_team(actor: &Actor<'_>, event: &Event) -> Result<(), Denied> {
         _ => true,
     };
     deny_unless(allowed, Denied::NotTeam)
+}
+
+/// A second person grants leave, and takes a person off the roster.
+fn not_own_leave(actor: &Actor<'_>, state: &RecordState, event: &Event) -> Result<(), Denied> {
+    let about = match event {
+        Event::GrantExtension(grant) => {
+            let mut asked = state.handling().into_iter().flat_map(|all| &all.extensions);
+            let asked = asked.find(|asked| asked.request == grant.request);
+            asked.map(|asked| asked.assignment)
+        }
+        Event::Withdraw(back) => Some(back.assignment),
+        _ => None,
+    };
+    let of = about.and_then(|id| state.assignment(id));
+    let own = of.is_some_and(|one| one.to.is(actor.member, actor.units));
+    deny_unless(!own, Denied::OwnWork)
 }
 
 fn not_own_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denied> {

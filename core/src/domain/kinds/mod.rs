@@ -21,6 +21,7 @@ pub mod patrol;
 pub mod place;
 pub mod request;
 pub mod reward;
+pub mod shift;
 mod spec;
 pub mod stages;
 pub mod task;
@@ -40,7 +41,7 @@ use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 use super::walk::WalkSpec;
 
-/// The registry: one line for each kind. Code 10 is kept for shift.
+/// The registry: one line for each kind.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
@@ -51,6 +52,7 @@ pub static KINDS: &[&KindSpec] = &[
     &place::SPEC,
     &note::SPEC,
     &notice::SPEC,
+    &shift::SPEC,
     &whistle::SPEC,
     &dispute::SPEC,
     &reward::SPEC,

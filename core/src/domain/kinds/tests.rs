@@ -37,6 +37,7 @@ fn codes_and_names_of_kinds_are_stable() {
         (8, "place", false),
         (11, "note", false),
         (9, "notice", false),
+        (10, "shift", false),
         (12, "whistle", false),
         (4, "dispute", false),
         (13, "reward", false),

@@ -92,8 +92,8 @@ class Query:
     """The conditions of a list. A record must meet every condition that is set; `Query()` means all records."""
 
     kinds: Sequence[str] = ()
-    """Codes of kinds: `hazard`, `tip`, `request`, `dispute`, `visit`, `task`, `patrol`, `place`, `notice`, `whistle`,
-    `note`, `reward`. Empty means any."""
+    """Codes of kinds: `hazard`, `tip`, `request`, `dispute`, `visit`, `task`, `patrol`, `place`, `notice`, `shift`,
+    `whistle`, `note`, `reward`. Empty means any."""
     stages: Sequence[str] = ()
     """Codes of stages, such as `dispatched`. Empty means any."""
     open: bool | None = None

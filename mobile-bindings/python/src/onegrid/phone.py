@@ -135,19 +135,20 @@ class Phone(AttachmentCalls):
         """Writes a report and returns the record.
 
         `kind` is `hazard`, `tip`, `request`, `dispute`, `visit`, `task`, `patrol`, `place`, `notice`,
-        `whistle` (a joint call), `note` or `reward`. `fields` are `title`, `category`, `severity` (1 to 4),
-        `address`, `occurred_ms`, `description`, `urgency` (1 to 4), `contact_wanted`, `contact`, `offence`,
-        `place_type`, `template`, `template_version`, `planned_ms`, `visited`, `companions`, `dispute_type` (1
-        to 10), `dispute_level` (1 to 4), `parties`, `duty_leader`, `duty_unit`, `duty_person`, `deadline_ms`,
-        `sessions`, `agreement`, `amount_fen`, `links`, `combined_into`, `ground`, `payment`, `section`,
-        `route`, `force`, `equipment`, `joint_type` (1 to 3), `from_record`, `meet_ms`, `meet_place`, `found`,
-        `solved`, `findings`, `wanted`, `recurrence`, `duty`, `feedback`, `notice_type` (1 to 3), `read_by_ms`
-        and `answer.<id>`. The people in `named` of a dispute are its parties. The phone finds the grid from
-        `position` where that is accurate to 50 m; otherwise ask `locate`, let the person choose, and set the
-        choice as `area`. `restricted` lets only the people in `named`, its assignees and the command room
-        read it, and never changes. `team` shares it with a team of the member, and `linked` is the record
-        that it belongs to. `attachments` are ids of staged photos and recordings, at most 16; the field
-        `photo.<id>` is the caption of one.
+        `shift`, `whistle` (a joint call), `note` or `reward`. `fields` are `title`, `category`, `severity` (1
+        to 4), `address`, `occurred_ms`, `description`, `urgency` (1 to 4), `contact_wanted`, `contact`,
+        `offence`, `place_type`, `template`, `template_version`, `planned_ms`, `visited`, `companions`,
+        `dispute_type` (1 to 10), `dispute_level` (1 to 4), `parties`, `duty_leader`, `duty_unit`,
+        `duty_person`, `deadline_ms`, `sessions`, `agreement`, `amount_fen`, `links`, `combined_into`,
+        `ground`, `payment`, `section`, `route`, `force`, `equipment`, `joint_type` (1 to 3), `from_record`,
+        `meet_ms`, `meet_place`, `found`, `solved`, `findings`, `wanted`, `recurrence`, `duty`, `feedback`,
+        `notice_type` (1 to 3), `read_by_ms`, `post`, `open_count`, `open_records` and `answer.<id>`. The
+        people in `named` of a dispute are its parties. The phone finds the grid from `position` where that is
+        accurate to 50 m; otherwise ask `locate`, let the person choose, and set the choice as `area`.
+        `restricted` lets only the people in `named`, its assignees and the command room read it, and never
+        changes. `team` shares it with a team of the member, and `linked` is the record that it belongs to.
+        `attachments` are ids of staged photos and recordings, at most 16; the field `photo.<id>` is the
+        caption of one.
 
         Raises `report.confirm_area`, `report.no_place`, `content.*`, `position.*`, `media.unknown_id`, `may.*`,
         `replica.not_enrolled`, `replica.disk_full`.

@@ -34,7 +34,7 @@ class RecordRow:
     id: str
     """The record."""
     kind: Word
-    """The kind: hazard, tip, request, dispute, visit, task, patrol, place, notice, whistle, note or reward."""
+    """The kind: hazard, tip, request, dispute, visit, task, patrol, place, notice, shift, whistle, note or reward."""
     restricted: bool
     """Whether only the named people may read it."""
     stage: Word
