@@ -361,6 +361,10 @@ pub const WALK_MS_MAX: i64 = 12 * 3_600 * 1_000;
 pub const JOIN_MINUTES_MAX: u8 = 60;
 /// Largest lead of the clock of the phone that shows a join code, milliseconds.
 pub const JOIN_CLOCK_MS_MAX: i64 = 5 * 60 * 1_000;
+/// Devices that one join code brings in.
+pub const JOIN_DEVICES_MAX: usize = 50;
+/// Longest time from joining until the server hears of it, milliseconds. A later one is kept and does not count.
+pub const JOIN_HEARD_MS_MAX: i64 = 3 * 86_400 * 1_000;
 /// Characters of a join code: a QR code of version 25 holds no more in its lowest level of correction.
 pub const JOIN_CODE_CHARS_MAX: usize = 1_853;
 

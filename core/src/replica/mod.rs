@@ -95,6 +95,7 @@ pub use engine::story::{FieldChange, StoryEntry, StoryPage};
 pub use engine::tally::{Tally, TallyCounts, Uncounted};
 pub use engine::templates::TemplateInfo;
 pub use engine::view::{Comment, RecordView, SetAside, TimelineEntry};
+pub use engine::walk::{JudgedScan, TrackAdded};
 pub use engine::words::FieldWords;
 pub use engine::{Replica, ReplicaOptions};
 pub use error::{FormProblem, ReplicaError};

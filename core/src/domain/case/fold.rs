@@ -20,6 +20,7 @@ use super::state::TimelineItem;
 use super::{Entry, EntryBody, EntryStatus, Event, Move, Outcome, RecordState, Refusal};
 use crate::dag::Walk;
 use crate::domain::case::may::{Action, Actor, Denied, may};
+use crate::domain::steps::AuthoredStep;
 
 /// Folds a record to its state. The order of the entries does not matter. Duplicates and entries that do not
 /// descend from the Genesis are left out. Returns `None` without a Genesis.
@@ -316,6 +317,13 @@ impl<'a> Folder<'a> {
                 steps.workers.insert(member);
                 steps.made.insert((made.step, member));
             }
+            steps.authored.push(AuthoredStep {
+                code: made.step,
+                id: entry.id,
+                device: entry.author.device,
+                at_ms: effective_ms,
+                verdict_at_ms: entry.verdict_at_ms,
+            });
             if let Some(meeting) = &meeting {
                 match meeting.standing_of(at) {
                     Standing::InForce => {}

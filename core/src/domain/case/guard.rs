@@ -125,9 +125,14 @@ fn kind_step(state: &StepsState, event: &KindStep, device: DeviceId) -> Result<(
     let not_now = Refusal::StepNotNow { stage, step: name };
     refuse_if(!step.starts_from(state.stage), not_now)?;
     // A step that keeps the stage and says nothing brings its author in. Without this rule one person could
-    // make it without end. A step with words, such as a session, says something new each time.
-    let is_in = state.entries.iter().any(|entry| entry.device == device);
-    refuse_if(is_in && step.keeps_stage(), not_now)?;
+    // make it without end. A step with words, such as a session, says something new each time. A step that also
+    // starts from another stage is one that each device makes once.
+    let repeats = step.starts_from(step.to) && !step.needs_text;
+    let mut entries = state.entries.iter();
+    let is_in = entries.any(|entry| {
+        entry.device == device && (step.keeps_stage() || entry.step.code == step.code)
+    });
+    refuse_if(is_in && repeats, not_now)?;
     let complete = step.takes(event.reason) && (event.note.is_some() || !step.needs_text);
     refuse_if(!complete, Refusal::StepIncomplete)
 }

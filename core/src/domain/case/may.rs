@@ -14,7 +14,7 @@ pub use self::readership::Readership;
 use super::payload::{KindStep, Partner};
 use super::{AssignmentState, Event, GenesisFacts, Handling, Move, OnBehalfOf, Party, RecordState};
 use crate::domain::permissions::{Cell, Row, cell, row_of};
-use crate::domain::steps::{PARTY, StepTable, StepsState};
+use crate::domain::steps::{PARTY, STRANGER, StepTable, StepsState};
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -302,6 +302,10 @@ fn not_by_author(actor: &Actor<'_>, state: &RecordState, step: &KindStep) -> Res
     };
     let of_party = codes.contains(&PARTY) && was_party(actor, state);
     deny_unless(!of_party, Denied::ResponsibleParty)?;
+    // A replica that lacks the name of the creator permits the step, because the server has judged it.
+    let takes_part =
+        state.reporter.is_none_or(|creator| creator == member) || steps.workers.contains(&member);
+    deny_unless(takes_part || !codes.contains(&STRANGER), Denied::NotOwn)?;
     deny_unless(!codes.iter().any(did), Denied::OwnWork)
 }
 

@@ -13,8 +13,8 @@
 mod state;
 mod table;
 
-pub use state::{StageEntry, StepsState};
+pub use state::{AuthoredStep, StageEntry, StepsState};
 pub use table::{
-    HANDLING_MOVES, HandlingSpec, NAMED, PARTY, ReasonSpec, STAGE_CODES_FROM, StageSpec, StepSpec,
-    StepTable,
+    HANDLING_MOVES, HandlingSpec, NAMED, PARTY, ReasonSpec, STAGE_CODES_FROM, STRANGER, StageSpec,
+    StepSpec, StepTable,
 };

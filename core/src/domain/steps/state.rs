@@ -21,6 +21,8 @@ pub struct StepsState {
     pub workers: BTreeSet<MemberId>,
     /// The code of each step, in force or overtaken, with its author. See [`StepSpec::not_by`].
     pub made: BTreeSet<(u8, MemberId)>,
+    /// Each legal step, in force or overtaken, in the order of the fold. The timeline has the outcome of each.
+    pub authored: Vec<AuthoredStep>,
     /// The areas and parties that are responsible.
     pub handling: Handling,
 }
@@ -44,6 +46,21 @@ pub struct StageEntry {
     pub clock_ms: i64,
 }
 
+/// A legal step, in force or overtaken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthoredStep {
+    /// The code in the table.
+    pub code: u8,
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// The device of the author.
+    pub device: DeviceId,
+    /// The effective time, ms UTC.
+    pub at_ms: i64,
+    /// The server time of the verdict, ms UTC; `None` before the verdict.
+    pub verdict_at_ms: Option<i64>,
+}
+
 impl StepsState {
     /// The state at the birth of a record.
     #[must_use]
@@ -54,6 +71,7 @@ impl StepsState {
             entries: Vec::new(),
             workers: BTreeSet::new(),
             made: BTreeSet::new(),
+            authored: Vec::new(),
             handling: Handling::born(home),
         }
     }

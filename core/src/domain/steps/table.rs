@@ -10,6 +10,8 @@ pub const STAGE_CODES_FROM: u8 = 101;
 pub const NAMED: u8 = 255;
 /// In [`StepSpec::not_by`]: the responsible parties, because they do not take their own work off the list.
 pub const PARTY: u8 = 254;
+/// In [`StepSpec::not_by`]: everybody who neither created the record nor made a step on it.
+pub const STRANGER: u8 = 253;
 
 /// The stages and steps of a kind.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,8 +59,9 @@ pub struct StepSpec {
     /// The row of the permission table that decides who may make the step.
     pub right: Row,
     /// The codes of steps whose authors must not make this one, because nobody approves a proposal of their own.
-    /// 0 stands for the creator of the record, [`NAMED`] for the people named in it, and [`PARTY`] for the
-    /// responsible parties that the author sees. The rule holds over all branches.
+    /// 0 stands for the creator of the record, [`NAMED`] for the people named in it, [`PARTY`] for the
+    /// responsible parties that the author sees, and [`STRANGER`] for people who took no part. The rule holds over
+    /// all branches.
     pub not_by: &'static [u8],
 }
 

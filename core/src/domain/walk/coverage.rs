@@ -4,8 +4,9 @@
 //!  walks of the section ──▶ groups that overlap in time or are linked ──▶ visits of each place ──▶ passes
 //! ```
 //!
-//! **A place** is a point of the line (one each [`APART_M`]), or a checkpoint. Sightings of a place by all phones of
-//! a group make one **visit**, until nobody was seen there for [`REST_S`]. So four people who go together visit once.
+//! **A place** is a point of the line (one each [`APART_M`]), or a checkpoint. Sightings of a place by one phone make
+//! one **visit**, until it was not seen there for [`REST_S`]. Visits of several phones that begin within [`REST_S`] are
+//! one. So four people who go together visit once, and a phone that stays at a place hides no visit of another.
 //!
 //! **Pass k** of a group is made when [`SHARE_PERCENT`] of the points of the line, or of the checkpoints, have been
 //! visited k times, in any order. Two leads who open the same walk make two records that overlap, so one group, and
@@ -67,8 +68,8 @@ pub struct Coverage {
     pub shortfalls: Vec<Shortfall>,
 }
 
-/// The sightings of one place, seconds UTC.
-type Sightings = Vec<u32>;
+/// The sightings of one place: the phone, and seconds UTC.
+type Sightings = Vec<([u8; 8], u32)>;
 
 /// The walks that overlap, with the times of their first and last sightings.
 struct Group<'a> {
@@ -120,10 +121,12 @@ pub fn coverage(section: &Section, walks: &[Walk], seals: &dyn Seals, day: Date)
 /// The passes of a section by all walks, by time.
 #[must_use]
 pub fn passes(section: &Section, walks: &[Walk], seals: &dyn Seals) -> Vec<Pass> {
-    let of_section = |walk: &&Walk| walk.section.as_ref() == Some(section.id());
-    let walks = walks.iter().filter(of_section).take(COVERAGE_WALKS_MAX);
+    let of_section = |walk: &&Walk| walk.section.as_ref() == Some(section.id()) && !walk.is_void;
+    let mut walks: Vec<&Walk> = walks.iter().filter(of_section).collect();
+    walks.sort_by_key(|walk| walk.record);
+    walks.truncate(COVERAGE_WALKS_MAX);
     let line = section.sampled(APART_M);
-    let mut passes: Vec<Pass> = groups(walks)
+    let mut passes: Vec<Pass> = groups(walks.into_iter())
         .iter()
         .flat_map(|group| passes_of_group(section, &line, group, seals))
         .collect();
@@ -160,7 +163,8 @@ fn passes_of_group(
 fn seen_line(line: &[GeoPoint], group: &Group<'_>) -> Vec<Sightings> {
     let mut seen: Vec<Sightings> = vec![Vec::new(); line.len()];
     let walkers = group.walks.iter().flat_map(|walk| walk.counting());
-    for point in walkers.flat_map(|walker| &walker.way) {
+    let points = walkers.flat_map(|walker| walker.way.iter().map(|point| (walker.device, point)));
+    for (device, point) in points {
         let (Some(at), Some(_)) = (point.place(), point.accuracy.metres()) else {
             continue;
         };
@@ -170,7 +174,7 @@ fn seen_line(line: &[GeoPoint], group: &Group<'_>) -> Vec<Sightings> {
             let east = f64::from(place.lon_e7()) - f64::from(at.lon_e7());
             let (north, east) = (north * north_m, east * east_m);
             if north * north + east * east <= SEEN_M * SEEN_M {
-                sightings.push(point.at_s);
+                sightings.push((device, point.at_s));
             }
         }
     }
@@ -185,11 +189,11 @@ fn scanned(section: &Section, group: &Group<'_>, seals: &dyn Seals) -> Vec<Sight
         .map(|checkpoint| checkpoint.number);
     let mut seen: BTreeMap<u16, Sightings> = numbers.map(|number| (number, Vec::new())).collect();
     for walk in &group.walks {
-        for (_, scan, standing) in walk.scans(section, seals) {
+        for (walker, scan, standing) in walk.scans(section, seals) {
             let number = scan.code().map(|code| code.checkpoint);
             let sightings = number.and_then(|number| seen.get_mut(&number));
             if let (Ok(_), Some(sightings)) = (standing, sightings) {
-                sightings.push(scan.at_s);
+                sightings.push((walker.device, scan.at_s));
             }
         }
     }
@@ -221,13 +225,22 @@ fn nth_visits(places: Vec<Sightings>) -> Vec<u32> {
 /// The beginnings of the visits of one place.
 fn visits(mut sightings: Sightings) -> Vec<u32> {
     sightings.sort_unstable();
-    let mut visits = Vec::new();
-    let mut last: Option<u32> = None;
-    for at_s in sightings {
-        if last.is_none_or(|last| at_s - last >= REST_S) {
+    sightings.dedup();
+    let mut beginnings = Vec::new();
+    let mut last: Option<([u8; 8], u32)> = None;
+    for (device, at_s) in sightings {
+        let stays = last.is_some_and(|(one, last_s)| one == device && at_s - last_s < REST_S);
+        if !stays {
+            beginnings.push(at_s);
+        }
+        last = Some((device, at_s));
+    }
+    beginnings.sort_unstable();
+    let mut visits: Vec<u32> = Vec::new();
+    for at_s in beginnings {
+        if visits.last().is_none_or(|begun| at_s - begun >= REST_S) {
             visits.push(at_s);
         }
-        last = Some(at_s);
     }
     visits
 }

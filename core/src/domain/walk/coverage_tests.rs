@@ -37,6 +37,8 @@ fn walker(device: u8, way: Vec<TrackPoint>) -> Walker {
         unreadable: 0,
         scans: Vec::new(),
         left_ms: None,
+        ended_ms: None,
+        withheld: None,
     }
 }
 
@@ -47,6 +49,7 @@ fn walk_of(record: u8, walkers: Vec<Walker>) -> Walk {
         section: SectionId::new("wulin-7"),
         opened_ms: i64::from(START_S) * 1_000,
         ended_ms: None,
+        is_void: false,
         walkers,
     }
 }
@@ -80,6 +83,61 @@ fn four_people_make_one_pass() {
     let at_ms = found.passes[0].at_ms;
     let minutes = (at_ms - i64::from(START_S) * 1_000) / 60_000;
     assert!((13..=18).contains(&minutes), "{minutes}");
+}
+
+/// A phone that lies beside the street, or a track that a hostile member made up, takes no pass of other people away.
+#[test]
+fn phone_that_stays_hides_no_pass() {
+    let honest = walk_of(1, vec![walker(1, walk(1, 1_440))]);
+    let alone = at(std::slice::from_ref(&honest)).passes.len();
+    assert_eq!(alone, 6);
+    let stays = |from: &TrackPoint, count: u32| -> Vec<TrackPoint> {
+        let later = |n| TrackPoint {
+            at_s: START_S + n * 30,
+            ..*from
+        };
+        (0..count).map(later).collect()
+    };
+    // It is seen at every place of the round, again and again.
+    let round = round(1, 0);
+    let everywhere = (0..240_u32).flat_map(|turn| {
+        let points = round.iter().step_by(5).zip(0_u32..);
+        points.map(move |(point, n)| TrackPoint {
+            at_s: START_S + turn * 30 + n % 30,
+            ..*point
+        })
+    });
+    let hostile = [
+        walker(2, stays(&round[0], 240)),
+        walker(3, everywhere.collect()),
+    ];
+    for walker in hostile {
+        let both = [honest.clone(), walk_of(2, vec![walker])];
+        assert!(at(&both).passes.len() >= alone, "{:?}", at(&both).passes);
+    }
+}
+
+#[test]
+fn abandoned_walk_makes_no_pass() {
+    let mut walk = walk_of(1, vec![walker(1, round(1, 0))]);
+    assert_eq!(at(std::slice::from_ref(&walk)).passes.len(), 1);
+    walk.is_void = true;
+    assert_eq!(at(&[walk]).passes, []);
+}
+
+/// A question about too many walks has one answer, whatever their order.
+#[test]
+fn order_of_many_walks_changes_no_answer() {
+    let numbered = |n: usize| {
+        let mut walk = walk_of(0, Vec::new());
+        walk.record.0[..8].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
+        walk
+    };
+    let mut walks: Vec<Walk> = (1..=COVERAGE_WALKS_MAX).map(numbered).collect();
+    walks.push(walk_of(0, vec![walker(1, round(1, 0))]));
+    let last = at(&walks);
+    walks.reverse();
+    assert_eq!((last.passes.len(), at(&walks)), (1, last));
 }
 
 #[test]

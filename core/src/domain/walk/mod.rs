@@ -15,6 +15,7 @@
 pub mod checkpoint;
 pub mod coverage;
 pub mod join;
+mod joiners;
 pub mod plan;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -22,5 +23,9 @@ pub mod scan;
 pub mod section;
 pub mod track;
 mod view;
+mod viewer;
 
-pub use view::{Gap, LEFT_ENTRY, Seals, TRACK_PREFIX, Walk, WalkSpec, Walker, WalkerReason};
+pub use view::{
+    Gap, LEFT_ENTRY, Seals, TRACK_PREFIX, Walk, WalkSpec, Walker, WalkerReason, WayFacts,
+};
+pub use viewer::Viewer;

@@ -25,6 +25,9 @@ pub const NEAR_M: f64 = 50.0;
 pub const RADIUS_M_MAX: u32 = 50;
 /// The greatest age of a position, seconds.
 pub const FIX_AGE_S_MAX: u32 = 30;
+/// Metres from a checkpoint within which a companion is beside it, and the largest claimed radius of its point. A
+/// companion in the street proves nothing about a door.
+pub const COMPANION_M: u32 = 20;
 /// Seconds between a scan and the point of a companion.
 pub const BESIDE_S_MAX: u32 = 30;
 
@@ -90,6 +93,9 @@ coded_error! {
         /// The phone was elsewhere.
         #[error("scan.too_far")]
         TooFar,
+        /// The phone itself does not count.
+        #[error("scan.not_counted")]
+        NotCounted,
     }
 }
 
@@ -102,7 +108,7 @@ pub enum Witness {
     Companion([u8; 8]),
 }
 
-/// The other phones of a walk that count, with their ways.
+/// The other phones of a walk that count, with their ways by time.
 pub type Companions<'a> = [([u8; 8], &'a [TrackPoint])];
 
 impl Scan {
@@ -172,8 +178,11 @@ impl Scan {
             return Ok(Witness::OwnFix);
         };
         let was_there = |way: &[TrackPoint]| {
-            let close = |point: &&TrackPoint| point.at_s.abs_diff(self.at_s) <= BESIDE_S_MAX;
-            way.iter().filter(close).any(|point| is_at(point, place))
+            let from = self.at_s.saturating_sub(BESIDE_S_MAX);
+            let to = self.at_s.saturating_add(BESIDE_S_MAX);
+            let way = &way[way.partition_point(|point| point.at_s < from)..];
+            let mut close = way.iter().take_while(|point| point.at_s <= to);
+            close.any(|point| is_at(point, place))
         };
         let companion = companions.iter().find(|(_, way)| was_there(way));
         companion
@@ -198,12 +207,10 @@ impl Scan {
 
 /// Whether a point of a way shows a phone beside a place.
 fn is_at(point: &TrackPoint, place: GeoPoint) -> bool {
-    let reach = point
-        .accuracy
-        .metres()
-        .map(|metres| NEAR_M + f64::from(metres));
-    let near = point.place().zip(reach);
-    near.is_some_and(|(at, reach_m)| at.distance_m(place) <= reach_m)
+    let radius = point.accuracy.metres();
+    let is_clear = radius.is_some_and(|metres| metres <= COMPANION_M);
+    let near = |at: GeoPoint| at.distance_m(place) <= f64::from(COMPANION_M);
+    is_clear && point.place().is_some_and(near)
 }
 
 #[cfg(test)]
@@ -254,6 +261,9 @@ mod tests {
         // After 20 s the companion is 24 m from the first checkpoint, after 100 s it is 120 m away.
         there.at_s = START_S + 20;
         assert_eq!(judge(&there), Ok(Witness::Companion([9; 8])));
+        // A companion who passes in the street, 36 m away, says nothing about the door.
+        there.at_s = START_S + 60;
+        assert_eq!(judge(&there), Err(ScanReason::NoFix));
         there.at_s = START_S + 200;
         assert_eq!(judge(&there), Err(ScanReason::NoFix));
     }

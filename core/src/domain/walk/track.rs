@@ -112,7 +112,7 @@ coded_error! {
         /// The bytes are cut or damaged.
         #[error("track.damaged")]
         Damaged,
-        /// A point is from a time when the walk was not open.
+        /// All points are from a time when the walk was not open.
         #[error("track.outside")]
         Outside,
         /// A newer app wrote the part.

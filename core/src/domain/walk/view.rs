@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::checkpoint::CheckpointCode;
-use super::join::{self, JoinProof, Joining, Validity};
+use super::join::{self, JoinProof};
+use super::joiners::{self, Proof};
 use super::scan::{self, Scan, ScanReason, Witness};
 use super::section::{Section, SectionId};
 use super::track::{self, TrackPoint};
 use crate::domain::RecordKind;
 use crate::domain::case::RecordState;
 use crate::domain::content::{Content, FieldSpec, LogKey};
+use crate::domain::permissions::Row;
+use crate::domain::steps::{StageSpec, StepSpec};
 use crate::id::{DeviceId, RecordId};
 use crate::limits::{SCANS_MAX, TRACK_PARTS_MAX, WALK_MS_MAX};
 
@@ -28,6 +31,14 @@ pub struct WalkSpec {
     pub kind: RecordKind,
     /// The field with the id of the section.
     pub section: &'static FieldSpec,
+    /// The step by which a phone joins.
+    pub join: &'static StepSpec,
+    /// The step that ends the walk.
+    pub end: &'static StepSpec,
+    /// The stage of a walk that makes no pass.
+    pub void: StageSpec,
+    /// The row of the permission table whose people in the area see the ways of all phones.
+    pub head: Row,
 }
 
 /// The answers of the keys, which the domain does not know.
@@ -51,6 +62,15 @@ coded_error! {
         /// The code was scanned outside its minutes.
         #[error("walk.code_expired")]
         CodeExpired,
+        /// The phone holds a proof and made no step that joins.
+        #[error("walk.not_joined")]
+        NotJoined,
+        /// The server heard of the joining too late.
+        #[error("walk.joined_late")]
+        JoinedLate,
+        /// Too many phones joined by the same code before.
+        #[error("walk.code_crowded")]
+        CodeCrowded,
     }
 }
 
@@ -82,6 +102,26 @@ pub struct Walker {
     pub scans: Vec<Scan>,
     /// When the person left before the end, ms UTC.
     pub left_ms: Option<i64>,
+    /// When this phone ended the walk, ms UTC. It may be before the end of the walk.
+    pub ended_ms: Option<i64>,
+    /// The facts of a way that is not shown to this reader. Then [`Self::way`], [`Self::outside`] and
+    /// [`Self::scans`] are empty.
+    pub withheld: Option<WayFacts>,
+}
+
+/// The facts of a way without its places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WayFacts {
+    /// Points of the way.
+    pub points: usize,
+    /// Points outside the time of the walk.
+    pub outside: usize,
+    /// Scans of checkpoints.
+    pub scans: usize,
+    /// The first and the last point, ms UTC; `None` without a point.
+    pub span_ms: Option<(i64, i64)>,
+    /// The length outside the gaps, in metres.
+    pub metres: u32,
 }
 
 /// The walk of one record.
@@ -95,8 +135,10 @@ pub struct Walk {
     pub section: Option<SectionId>,
     /// The opening, ms UTC.
     pub opened_ms: i64,
-    /// The end, ms UTC; `None` while the walk is open.
+    /// The latest end that a person of the walk set, ms UTC; `None` while the walk is open.
     pub ended_ms: Option<i64>,
+    /// Whether the walk was abandoned, so it makes no pass.
+    pub is_void: bool,
     /// The phones, the lead first.
     pub walkers: Vec<Walker>,
 }
@@ -112,7 +154,39 @@ impl Walker {
             unreadable: 0,
             scans: Vec::new(),
             left_ms: None,
+            ended_ms: None,
+            withheld: None,
         }
+    }
+
+    /// The facts of the way without its places.
+    #[must_use]
+    pub fn facts(&self) -> WayFacts {
+        let ends = self.way.first().zip(self.way.last());
+        self.withheld.unwrap_or_else(|| WayFacts {
+            points: self.way.len(),
+            outside: self.outside.len(),
+            scans: self.scans.len(),
+            span_ms: ends.map(|(first, last)| (first.at_ms(), last.at_ms())),
+            metres: self.metres(),
+        })
+    }
+
+    /// The last moment of the own way: the leaving, or the own end and two minutes for clocks that differ.
+    fn last_ms(&self) -> i64 {
+        let ended = self.ended_ms.map(|ended| ended.saturating_add(SLACK_MS));
+        [self.left_ms, ended]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(i64::MAX)
+    }
+
+    fn withhold(&mut self) {
+        self.withheld = Some(self.facts());
+        self.way.clear();
+        self.outside.clear();
+        self.scans.clear();
     }
 
     /// The stretches where the way is unknown.
@@ -151,9 +225,7 @@ impl Walker {
     fn sort(&mut self, open_ms: &RangeInclusive<i64>) {
         self.way.sort_by_key(|point| point.at_s);
         self.way.dedup_by_key(|point| point.at_s);
-        let last_ms = self
-            .left_ms
-            .map_or(*open_ms.end(), |left| left.min(*open_ms.end()));
+        let last_ms = self.last_ms().min(*open_ms.end());
         let is_inside = |point: &TrackPoint| (*open_ms.start()..=last_ms).contains(&point.at_ms());
         let (way, outside) = std::mem::take(&mut self.way)
             .into_iter()
@@ -173,32 +245,58 @@ impl Walk {
         seals: &dyn Seals,
     ) -> Option<Self> {
         let spec = state.facts.kind.walk()?;
-        let ended_ms = ended_ms(state);
+        let ends = ends(state, spec);
         let mut walk = Self {
             record,
             linked: state.facts.linked,
             section: content.text(spec.section).and_then(SectionId::new),
             opened_ms: state.reported_ms,
-            ended_ms,
+            ended_ms: ended_ms(state, &ends),
+            is_void: state.steps().is_some_and(|steps| steps.stage == spec.void),
             walkers: Vec::new(),
         };
         let mut walkers: BTreeMap<[u8; 8], Walker> = BTreeMap::new();
+        let mut proofs: BTreeMap<[u8; 8], Proof> = BTreeMap::new();
         for (key, entry) in &content.details().logs {
             let device = key.device();
             let walker = walkers.entry(device).or_insert_with(|| Walker::new(device));
-            read_entry(walker, key, entry, (record, seals));
+            if key.id() == join::ENTRY {
+                proofs.insert(device, joiners::proof_of(entry, record, seals));
+            } else {
+                read_entry(walker, key, entry);
+            }
         }
-        let lead = prefix_of(state.reporter_device);
+        let lead = device_prefix(state.reporter_device);
         let open_ms = walk.open_ms();
+        let mut standings = joiners::standings(state, spec, &proofs);
         for walker in walkers.values_mut() {
             if walker.device == lead {
                 (walker.is_lead, walker.refused) = (true, None);
+            } else if let Some(standing) = standings.remove(&walker.device) {
+                walker.refused = standing;
             }
+            walker.ended_ms = ends.get(&walker.device).copied();
             walker.sort(&open_ms);
         }
         walk.walkers = walkers.into_values().collect();
         walk.walkers.sort_by_key(|walker| !walker.is_lead);
         Some(walk)
+    }
+
+    /// Takes the places of all ways but one out.
+    pub fn withhold_ways(&mut self, own: DeviceId) {
+        let own = device_prefix(own);
+        let others = self.walkers.iter_mut();
+        others
+            .filter(|walker| walker.device != own)
+            .for_each(Walker::withhold);
+    }
+
+    /// Whether this phone walks, and its way counts.
+    #[must_use]
+    pub fn counts(&self, device: DeviceId) -> bool {
+        let device = device_prefix(device);
+        self.counting().any(|walker| walker.device == device)
     }
 
     /// The time that belongs to the walk. A walk that was never ended belongs to its first
@@ -210,6 +308,17 @@ impl Walk {
         self.opened_ms.saturating_sub(SLACK_MS)..=last.saturating_add(SLACK_MS)
     }
 
+    /// The time that a phone may record: from the opening until now, and no longer than the own leaving or end.
+    #[must_use]
+    pub fn recording_ms(&self, device: DeviceId, now_ms: i64) -> RangeInclusive<i64> {
+        let device = device_prefix(device);
+        let own = self.walkers.iter().find(|walker| walker.device == device);
+        let latest_ms = self.opened_ms.saturating_add(WALK_MS_MAX).min(now_ms);
+        let last_ms = latest_ms.saturating_add(SLACK_MS);
+        let own_ms = own.map_or(i64::MAX, Walker::last_ms);
+        self.opened_ms.saturating_sub(SLACK_MS)..=last_ms.min(own_ms)
+    }
+
     /// The phones whose way counts.
     pub fn counting(&self) -> impl Iterator<Item = &Walker> {
         self.walkers
@@ -217,8 +326,8 @@ impl Walk {
             .filter(|walker| walker.refused.is_none())
     }
 
-    /// Every scan with its standing in a section, by phone and time. A scan of a phone that does not count has
-    /// no own position that counts, and may stand beside a phone that does.
+    /// Every scan with its standing in a section, by phone and time. A scan of a phone that does not count never
+    /// counts.
     #[must_use]
     pub fn scans<'a>(
         &'a self,
@@ -234,11 +343,11 @@ impl Walk {
             let companions: Vec<_> = others.map(|other| (other.device, &other.way[..])).collect();
             for scan in &walker.scans {
                 let is_genuine = scan.code().is_some_and(|code| seals.is_printed(&code));
-                let mut seen = scan.clone();
-                if walker.refused.is_some() {
-                    seen.fix = None;
-                }
-                let standing = seen.judge(section, is_genuine, &open_ms, &companions);
+                let standing = scan.judge(section, is_genuine, &open_ms, &companions);
+                let standing = match walker.refused {
+                    Some(_) => standing.and(Err(ScanReason::NotCounted)),
+                    None => standing,
+                };
                 judged.push((walker, scan, standing));
             }
         }
@@ -246,32 +355,39 @@ impl Walk {
     }
 }
 
-fn prefix_of(device: DeviceId) -> [u8; 8] {
+/// The part of a device's id that authors of changes carry.
+pub(super) fn device_prefix(device: DeviceId) -> [u8; 8] {
     let mut prefix = [0; 8];
     prefix.copy_from_slice(&device.0[..8]);
     prefix
 }
 
-/// The effective time of the step in force that ended the walk.
-fn ended_ms(state: &RecordState) -> Option<i64> {
-    let steps = state.steps()?;
-    let end = steps.entries.iter().find(|entry| entry.step.to.is_ended)?;
-    Some(end.at_ms)
+/// The effective time of each end that counts, by the device that set it.
+fn ends(state: &RecordState, spec: &WalkSpec) -> BTreeMap<[u8; 8], i64> {
+    let mut ends = BTreeMap::new();
+    for step in joiners::effective(state, spec.end) {
+        let end_ms = ends.entry(device_prefix(step.device)).or_insert(step.at_ms);
+        *end_ms = step.at_ms.max(*end_ms);
+    }
+    ends
 }
 
-fn read_entry(
-    walker: &mut Walker,
-    key: &LogKey,
-    entry: &str,
-    (record, seals): (RecordId, &dyn Seals),
-) {
+/// The latest end, because people part at different times and an earlier end is one of its author only. A walk
+/// that was given up ends then.
+fn ended_ms(state: &RecordState, ends: &BTreeMap<[u8; 8], i64>) -> Option<i64> {
+    let given_up = || {
+        let mut entries = state.steps()?.entries.iter();
+        Some(entries.find(|entry| entry.step.to.is_ended)?.at_ms)
+    };
+    ends.values().max().copied().or_else(given_up)
+}
+
+fn read_entry(walker: &mut Walker, key: &LogKey, entry: &str) {
     let numbered = |prefix: &str, max: usize| {
         let number = key.id().strip_prefix(prefix)?.parse::<usize>().ok()?;
         (1..=max).contains(&number).then_some(number)
     };
-    if key.id() == join::ENTRY {
-        walker.refused = judged_joining(entry, record, seals).err();
-    } else if key.id() == LEFT_ENTRY {
+    if key.id() == LEFT_ENTRY {
         walker.left_ms = entry
             .parse::<u32>()
             .ok()
@@ -287,16 +403,5 @@ fn read_entry(
             Some(scan) => walker.scans.push(scan),
             None => walker.unreadable += 1,
         }
-    }
-}
-
-fn judged_joining(entry: &str, record: RecordId, seals: &dyn Seals) -> Result<(), WalkerReason> {
-    let joining = Joining::of_text(entry).ok_or(WalkerReason::NotOfLead)?;
-    if !seals.is_of_lead(record, &joining.proof) {
-        return Err(WalkerReason::NotOfLead);
-    }
-    match joining.proof.validity(joining.at_ms) {
-        Validity::Valid => Ok(()),
-        Validity::Expired | Validity::Early => Err(WalkerReason::CodeExpired),
     }
 }

@@ -7,24 +7,130 @@ use super::Replica;
 use super::edit::change;
 use crate::crdt::FieldEdit;
 use crate::domain::content::{Content, Field, LogKey};
+use crate::domain::form::Date;
 use crate::domain::position::Position;
 use crate::domain::walk::checkpoint::CheckpointCode;
-use crate::domain::walk::scan::{self, Scan};
+use crate::domain::walk::coverage::{Coverage, coverage};
+use crate::domain::walk::scan::{self, Scan, ScanReason};
+use crate::domain::walk::section::Section;
 use crate::domain::walk::track::{self, TrackError, TrackPoint};
-use crate::domain::walk::{LEFT_ENTRY, TRACK_PREFIX, Walk};
+use crate::domain::walk::{LEFT_ENTRY, TRACK_PREFIX, Viewer, Walk, Walker};
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{SCANS_MAX, TRACK_PARTS_MAX};
 use crate::record::Record;
 use crate::trust::WalkSeals;
 use crate::wire::join_code::{JoinCode, JoinError};
 
+/// The part of a batch of points that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackAdded {
+    /// The envelope.
+    pub envelope: EnvelopeId,
+    /// The number of points that are no part of the walk, so they were not written.
+    pub left_out: usize,
+}
+
+/// A scan of a checkpoint, and whether it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgedScan {
+    /// The part of the device's id that authors of changes carry.
+    pub device: [u8; 8],
+    /// The clock of the phone, ms UTC.
+    pub at_ms: i64,
+    /// The number of the checkpoint; `None` in a damaged entry.
+    pub checkpoint: Option<u16>,
+    /// The reason why it does not count; `None` where it counts, or where no section was given.
+    pub refused: Option<ScanReason>,
+}
+
 impl Reader {
-    /// The walk of a record: every phone with its way, and the reason where it does not count. `None` for a
-    /// record that is not here, and for other kinds.
+    /// The walk of a record: every phone with its way, and the reason where it does not count. The places of other
+    /// phones are for the team, for the people who walk along, and for the heads of the place; other readers get the
+    /// facts of each way. `None` for a record that is not here, and for other kinds.
     pub fn walk(&self, id: RecordId) -> Result<Option<Walk>, ReplicaError> {
+        Ok(self.judged_walk(id, None)?.map(|(walk, _)| walk))
+    }
+
+    /// The walk of a record as in [`Self::walk`], and its scans. With a section each scan is judged.
+    pub fn judged_walk(
+        &self,
+        id: RecordId,
+        section: Option<&Section>,
+    ) -> Result<Option<(Walk, Vec<JudgedScan>)>, ReplicaError> {
+        let certificate = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let viewer = Viewer {
+            device: self.device(),
+            grants: &certificate.facts().grants,
+        };
         let Some(record) = self.load(id)? else {
             return Ok(None);
         };
+        let Some((mut walk, state)) = self.whole_walk(&record)?.zip(record.state()) else {
+            return Ok(None);
+        };
+        // Companions whose places are not shown still witness a scan.
+        let mut scans = self.judged_scans(&walk, section)?;
+        walk.show_to(&viewer, state);
+        let withheld = |scan: &JudgedScan| {
+            let mut walkers = walk.walkers.iter();
+            walkers.any(|walker| walker.device == scan.device && walker.withheld.is_some())
+        };
+        scans.retain(|scan| !withheld(scan));
+        Ok(Some((walk, scans)))
+    }
+
+    /// The coverage of a section on a day, by the walks of these records. It shows no way, so every reader of the
+    /// records gets it.
+    pub fn coverage(
+        &self,
+        section: &Section,
+        ids: &[RecordId],
+        day: Date,
+    ) -> Result<Coverage, ReplicaError> {
+        let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
+        let mut walks = Vec::new();
+        for id in ids {
+            if let Some(record) = self.load(*id)? {
+                walks.extend(self.whole_walk(&record)?);
+            }
+        }
+        // The proofs are judged already.
+        let seals = WalkSeals {
+            anchors,
+            lead: None,
+        };
+        Ok(coverage(section, &walks, &seals, day))
+    }
+
+    fn judged_scans(
+        &self,
+        walk: &Walk,
+        section: Option<&Section>,
+    ) -> Result<Vec<JudgedScan>, ReplicaError> {
+        let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
+        let seals = WalkSeals {
+            anchors,
+            lead: None,
+        };
+        let judged = |walker: &Walker, scan: &Scan, refused| JudgedScan {
+            device: walker.device,
+            at_ms: scan.at_ms(),
+            checkpoint: scan.code().map(|code| code.checkpoint),
+            refused,
+        };
+        if let Some(section) = section {
+            let scans = walk.scans(section, &seals).into_iter();
+            let scans = scans.map(|(walker, scan, standing)| judged(walker, scan, standing.err()));
+            return Ok(scans.collect());
+        }
+        let walkers = walk.walkers.iter();
+        let all = walkers.flat_map(|one| one.scans.iter().map(move |scan| (one, scan)));
+        Ok(all
+            .map(|(walker, scan)| judged(walker, scan, None))
+            .collect())
+    }
+
+    fn whole_walk(&self, record: &Record) -> Result<Option<Walk>, ReplicaError> {
         let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
         let lead = record
             .nodes()
@@ -34,9 +140,8 @@ impl Reader {
             anchors,
             lead: lead.map(|certificate| certificate.device_key()),
         };
-        let content = content_of(&record);
-        let walk = record.state().zip(content);
-        Ok(walk.and_then(|(state, content)| Walk::of(id, state, &content, &seals)))
+        let walk = record.state().zip(content_of(record));
+        Ok(walk.and_then(|(state, content)| Walk::of(record.id(), state, &content, &seals)))
     }
 
     /// A record that this phone made and that takes people in now.
@@ -100,32 +205,38 @@ impl Replica {
         Ok(code.to_string())
     }
 
-    /// Adds points to the own way. Each call writes parts that are whole by themselves. A point of a time when
-    /// the walk was not open is refused, and nothing is written.
+    /// Adds points to the own way. Each call writes parts that are whole by themselves. Points from before the
+    /// opening, from a time to come, or from after the own end or leaving are no part of a walk: they are left out, and
+    /// the answer has their number. Points after an end that somebody else set are kept, because this phone recorded
+    /// them before it heard of the end, and the walk may end later yet.
     pub fn add_track(
         &mut self,
         id: RecordId,
         points: &[TrackPoint],
         now_ms: i64,
-    ) -> Result<EnvelopeId, ReplicaError> {
+    ) -> Result<TrackAdded, ReplicaError> {
         let (walk, content) = self.walk_to_write(id)?;
-        let open_ms = walk.open_ms();
-        if points.iter().any(|point| !open_ms.contains(&point.at_ms())) {
-            return Err(TrackError::Outside.into());
-        }
         if points.is_empty() {
             return Err(TrackError::Empty.into());
         }
+        let own_ms = walk.recording_ms(self.device(), now_ms);
+        let mut kept: Vec<TrackPoint> = points.to_vec();
+        kept.retain(|point| own_ms.contains(&point.at_ms()));
+        let left_out = points.len() - kept.len();
+        if kept.is_empty() {
+            return Err(TrackError::Outside.into());
+        }
         let first = self.next_entry(&content, TRACK_PREFIX);
         let mut edits = Vec::new();
-        for (number, part) in (first..).zip(track::parts(points)) {
+        for (number, part) in (first..).zip(track::parts(&kept)) {
             if number > TRACK_PARTS_MAX {
                 return Err(TrackError::TooLong.into());
             }
             let text = track::to_text(part)?;
             edits.extend(self.entry(&format!("{TRACK_PREFIX}{number}"), text));
         }
-        self.write(now_ms, |writing| change(writing, id, &edits, None))
+        let envelope = self.write(now_ms, |writing| change(writing, id, &edits, None))?;
+        Ok(TrackAdded { envelope, left_out })
     }
 
     /// Keeps a scan of a printed checkpoint with the position of the phone. A code that the server did not print
@@ -167,7 +278,7 @@ impl Replica {
     fn walk_to_write(&self, id: RecordId) -> Result<(Walk, Content), ReplicaError> {
         let record = self.load(id)?.ok_or(ReplicaError::NoRecord)?;
         let content = content_of(&record).ok_or(JoinError::Closed)?;
-        let walk = self.walk(id)?.ok_or(JoinError::Closed)?;
+        let walk = self.whole_walk(&record)?.ok_or(JoinError::Closed)?;
         Ok((walk, content))
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::kinds::patrol::{self, Patrol};
 use crate::domain::walk::coverage::coverage;
 use crate::domain::walk::samples::{START_S, place, section, walk};
 use crate::domain::walk::section::SectionId;
-use crate::domain::walk::track::{TrackError, TrackPoint};
+use crate::domain::walk::track::{self, TrackError, TrackPoint};
 use crate::domain::walk::{Walk, WalkerReason};
 use crate::id::RecordId;
 use crate::sync::port::PeerPort;
@@ -306,6 +306,110 @@ fn points_outside_the_walk_are_refused() {
     assert_eq!(walk_of(&mut lead, record).walkers, []);
 }
 
+/// A phone was offline until after an end that another person set, and then writes its buffer.
+#[test]
+fn late_batch_with_one_point_outside_is_kept() {
+    let town = Deployment::new();
+    let [mut lead, mut wang, ..] = team(&town);
+    let record = opened(&mut lead);
+    let code = shown(&mut lead, record);
+    wang.replica().join_by_code(&code, OPENED + 60_000).unwrap();
+    let end = MoveInput::of_step(&patrol::END);
+    wang.replica()
+        .make_move(record, &end, OPENED + 300_000)
+        .unwrap();
+    meet(&mut lead, &mut wang).unwrap();
+    let mut points = walk(1, 200);
+    points.insert(
+        0,
+        TrackPoint {
+            at_s: START_S - 600,
+            ..points[0]
+        },
+    );
+    let added = lead
+        .replica()
+        .add_track(record, &points, OPENED + 1_100_000)
+        .unwrap();
+    assert_eq!(added.left_out, 1, "the point from before the opening");
+    let stands = |phone: &mut FilePhone| {
+        let walk = walk_of(phone, record);
+        let walker = &walk.walkers[0];
+        (walker.way.len(), walker.outside.len())
+    };
+    let (way, outside) = stands(&mut lead);
+    assert_eq!(way + outside, 200);
+    assert!(
+        outside > 100,
+        "they are shown apart until the walk ends later"
+    );
+    // The lead ends the patrol now, so the whole way belongs to it.
+    lead.replica()
+        .make_move(record, &end, OPENED + 1_200_000)
+        .unwrap();
+    assert_eq!(stands(&mut lead), (200, 0));
+    // The own end is known, so the phone records no longer.
+    let late = [TrackPoint {
+        at_s: START_S + 1_500,
+        ..points[9]
+    }];
+    let after = lead.replica().add_track(record, &late, OPENED + 1_600_000);
+    assert_eq!(refused(after), "track.outside");
+}
+
+/// The team and the heads of the village see where each phone was. Other staff get times, lengths and coverage.
+#[test]
+fn ways_are_shown_to_the_team_and_the_heads() {
+    let town = Deployment::new();
+    let mut server = server_of(&town);
+    let [mut lead, mut wang, ..] = team(&town);
+    let record = opened(&mut lead);
+    let points = walk(1, 300);
+    let replica = lead.replica();
+    replica
+        .add_track(record, &points, OPENED + 1_600_000)
+        .unwrap();
+    let code = printed(&town, 1);
+    replica
+        .scan_checkpoint(record, &code, Some(standing_at(0.0)), OPENED + 60_000)
+        .unwrap();
+    server.settle(&mut lead);
+    let whole = walk_of(&mut lead, record);
+    let day = Date::in_china(OPENED);
+    for (person, sees) in [
+        (VOLUNTEER_WANG, true),
+        (STATION_HEAD_JIN, true),
+        (VILLAGE_LEAD_QIAN, true),
+        (GRID_WORKER_CHEN, false),
+        (DISPATCHER_ZHOU, false),
+    ] {
+        let mut other;
+        let phone = if person == VOLUNTEER_WANG {
+            &mut wang
+        } else {
+            other = town.phone(person);
+            &mut other
+        };
+        server.settle(phone);
+        let walk = walk_of(phone, record);
+        let found = phone
+            .replica()
+            .coverage(&section(), &[record], day)
+            .unwrap();
+        assert_eq!(found.passes.len(), 1, "{}", person.name);
+        let walker = &walk.walkers[0];
+        assert_eq!(walker.facts(), whole.walkers[0].facts());
+        assert_eq!(walker.facts().points, 300);
+        if sees {
+            assert_eq!(walk, whole, "{}", person.name);
+        } else {
+            let places = (walker.way.len(), walker.outside.len(), walker.scans.len());
+            assert_eq!(places, (0, 0, 0), "{}", person.name);
+            assert_eq!(walker.facts().scans, 1);
+        }
+    }
+}
+
 fn printed(town: &Deployment, checkpoint: u16) -> String {
     let stamp = Stamp {
         time_ms: 5,
@@ -399,8 +503,10 @@ fn patrol_of_two_hours_stays_small_and_outlives_a_phone() {
         .unwrap();
     for phone in &mut phones[1..] {
         let stored = own_bytes(phone, record);
-        println!("own envelopes: {stored} bytes stored and sent");
+        let way = track_bytes(phone, record);
+        println!("a phone: {stored} bytes stored and sent; {way} of them for 1,440 points");
         assert!(stored <= 20_000, "{stored}");
+        assert!(way <= 3 * 1_440, "{way}");
     }
     for _ in 0..2 {
         for phone in &mut phones[1..] {
@@ -441,6 +547,18 @@ fn own_bytes(phone: &mut FilePhone, record: RecordId) -> usize {
         .filter(|envelope| envelope.header().author == own)
         .map(|envelope| envelope.raw().len())
         .sum()
+}
+
+/// Bytes of the own way, without the envelopes around its parts and the letters of their text.
+fn track_bytes(phone: &mut FilePhone, record: RecordId) -> usize {
+    let walk = walk_of(phone, record);
+    let own = phone.person.device();
+    let walker = walk
+        .walkers
+        .iter()
+        .find(|walker| own.0.starts_with(&walker.device));
+    let parts = walker.unwrap().way.chunks(120);
+    parts.map(|part| track::encode(part).unwrap().len()).sum()
 }
 
 /// A hazard on the way belongs to the patrol.

@@ -71,6 +71,10 @@ pub static SPEC: KindSpec = KindSpec {
 pub static WALK: WalkSpec = WalkSpec {
     kind: KIND,
     section: &SECTION,
+    join: &JOIN,
+    end: &END,
+    void: ABANDONED,
+    head: Row::CallOff,
 };
 
 /// The content of a patrol, without its log entries.

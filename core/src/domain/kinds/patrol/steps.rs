@@ -3,7 +3,7 @@
 //! A patrol that was walked wins over one that was given up where two people have not seen each other's step.
 
 use crate::domain::permissions::Row;
-use crate::domain::steps::{StageSpec, StepSpec, StepTable};
+use crate::domain::steps::{STRANGER, StageSpec, StepSpec, StepTable};
 
 /// 巡逻中: the birth of a patrol.
 pub const OPENED: StageSpec = StageSpec {
@@ -38,17 +38,19 @@ pub const JOIN: StepSpec = StepSpec {
     not_by: &[],
 };
 
-/// The patrol is over. Each person of the patrol may say so, because the phone of the lead may be lost.
+/// The patrol is over. Each person of the patrol may say so, because the phone of the lead may be lost. People part
+/// at different times, so each device may make the step once, also after the end of somebody else. The walk ends
+/// with the latest of them.
 pub const END: StepSpec = StepSpec {
     code: 2,
     name: "end_patrol",
-    from: &[OPENED],
+    from: &[OPENED, ENDED],
     to: ENDED,
     rank: 3,
     reasons: &[],
     needs_text: false,
     right: Row::PatrolWork,
-    not_by: &[],
+    not_by: &[STRANGER],
 };
 
 /// A patrol that was opened by mistake, or that nobody ended.

@@ -100,6 +100,7 @@ fn every_stage_step_and_role() {
                     (_, "no") => Some("may.role"),
                     ("abandon", "stranger" | "team" | "village") => Some("may.not_own"),
                     ("join_patrol" | "end_patrol", "stranger") => Some("may.not_readable"),
+                    ("end_patrol", "team" | "village" | "head") => Some("may.not_own"),
                     _ if stage.is_ended => Some("case.not_now"),
                     _ => None,
                 };
@@ -245,12 +246,25 @@ fn joining(at_ms: i64, signature: u8) -> String {
 
 #[test]
 fn walk_names_why_a_phone_does_not_count() {
-    let log = log_at_start();
+    let mut log = log_at_start();
     let lead = volunteer(LEAD).device;
     let device = |n: u8| DeviceId([n; 16]);
     let way = |seed| track::to_text(&walk(seed, 100)).unwrap();
+    for (who, after_ms, heard_ms) in [
+        (0xa2, 60_000, 90_000),
+        (0xa8, 660_000, 700_000),
+        (0xa9, 60_000, 4 * 86_400_000),
+    ] {
+        let genesis = log.entries[0].id;
+        let join = log.after(&[genesis], volunteer(who), made(&JOIN));
+        log.entry(join).clock_ms = opening_ms() + after_ms;
+        log.entry(join).verdict_at_ms = Some(opening_ms() + heard_ms);
+    }
     let content = with_entries(vec![
         (lead, "track-1", way(1)),
+        (device(0xa7), "join", joining(opening_ms() + 60_000, 1)),
+        (device(0xa8), "join", joining(opening_ms() + 60_000, 1)),
+        (device(0xa9), "join", joining(opening_ms() + 60_000, 1)),
         (device(0xa2), "track-1", way(2)),
         (device(0xa2), "join", joining(opening_ms() + 60_000, 1)),
         (device(0xa3), "track-1", way(3)),
@@ -275,6 +289,9 @@ fn walk_names_why_a_phone_does_not_count() {
         (0, Some(WalkerReason::NotOfLead), 0),
         (0, Some(WalkerReason::CodeExpired), 0),
         (0, Some(WalkerReason::NotOfLead), 2),
+        (0, Some(WalkerReason::NotJoined), 0),
+        (0, Some(WalkerReason::CodeExpired), 0),
+        (0, Some(WalkerReason::JoinedLate), 0),
     ];
     assert_eq!(standing, expected);
     assert!(walk.walkers[0].is_lead);
@@ -310,7 +327,7 @@ fn track_belongs_to_the_time_when_the_patrol_is_open() {
     };
     let whole = of(&log, &entries);
     assert_eq!((whole.walkers[0].way.len(), whole.ended_ms), (1_440, None));
-    let end = log.then(volunteer(2), made(&END));
+    let end = log.then(volunteer(LEAD), made(&END));
     log.entry(end).clock_ms = opening_ms() + 3_600_000;
     let ended = of(&log, &entries);
     let walker = &ended.walkers[0];
@@ -325,8 +342,89 @@ fn track_belongs_to_the_time_when_the_patrol_is_open() {
     assert_eq!(latest, opening_ms() + WALK_MS_MAX + 120_000);
 }
 
+/// A hostile member joins, ends the patrol at once, and dates it back. An honest one goes home after an hour. Each of
+/// them ends the own way only.
 #[test]
-fn scan_of_a_phone_that_does_not_count_needs_a_companion() {
+fn end_of_one_person_cuts_no_way_of_another() {
+    let mut log = log_at_start();
+    let at = |log: &mut Log, id, after_ms| log.entry(id).clock_ms = opening_ms() + after_ms;
+    let devices = [
+        volunteer(LEAD).device,
+        volunteer(2).device,
+        volunteer(3).device,
+    ];
+    let entries = devices.map(|device| {
+        let way = walk(1, 1_440);
+        let part = |part: &[TrackPoint], id| (device, id, track::to_text(part).unwrap());
+        [part(&way[..720], "track-1"), part(&way[720..], "track-2")]
+    });
+    let content = with_entries(entries.into_iter().flatten().collect());
+    let points = |log: &Log| {
+        let walk = Walk::of(RECORD, &log.state(), &content, &Keys).unwrap();
+        let ways = walk.walkers.iter().map(|walker| walker.way.len());
+        (
+            walk.ended_ms.map(|ended| ended - opening_ms()),
+            ways.collect::<Vec<_>>(),
+        )
+    };
+    let genesis = log.heads();
+    for who in [2, 3] {
+        let join = log.after(&genesis, volunteer(who), made(&JOIN));
+        at(&mut log, join, 0);
+        let end = log.after(&[join], volunteer(who), made(&END));
+        at(&mut log, end, if who == 2 { 0 } else { 3_600_000 });
+    }
+    assert_eq!(log.state().stage_name(), "ended");
+    // The lead has heard of both ends, walked on, and ends the patrol for good.
+    let end = log.then(volunteer(LEAD), made(&END));
+    at(&mut log, end, 7_300_000);
+    let (ended_ms, ways) = points(&log);
+    assert_eq!((ended_ms, ways[0]), (Some(7_300_000), 1_440));
+    assert!(ways[1] <= 25, "two minutes of slack: {ways:?}");
+    assert!((735..=755).contains(&ways[2]), "{ways:?}");
+    assert_eq!(
+        refusal(&log, volunteer(LEAD), &END),
+        Some("case.not_now"),
+        "once a device"
+    );
+    // A person who never joined ends nothing.
+    let village = in_area(4, Role::GridWorker, &[1, 2, 3, 5]);
+    assert_eq!(refusal(&log, village.clone(), &END), Some("may.not_own"));
+    let forged = log.after(&genesis, village, made(&END));
+    assert_eq!(
+        log.state().outcome(forged).unwrap().outcome,
+        Outcome::Illegal
+    );
+    assert_eq!(points(&log).0, Some(7_300_000));
+}
+
+/// Everybody who reads the patrol can copy the proof of another phone, so one code brings in a number of phones, and
+/// those of which the server heard first.
+#[test]
+fn copies_of_a_proof_come_after_the_phones_on_the_spot() {
+    let mut log = log_at_start();
+    let genesis = log.heads();
+    let mut entries = Vec::new();
+    for who in 2..=60_u8 {
+        let join = log.after(&genesis, volunteer(who), made(&JOIN));
+        log.entry(join).clock_ms = opening_ms() + 60_000;
+        // The first ones are heard of last.
+        log.entry(join).verdict_at_ms = Some(opening_ms() + 90_000 - i64::from(who) * 100);
+        let proof = joining(opening_ms() + 60_000, 1);
+        entries.push((volunteer(who).device, "join", proof));
+    }
+    let walk = Walk::of(RECORD, &log.state(), &with_entries(entries), &Keys).unwrap();
+    assert_eq!(walk.counting().count(), 50);
+    let crowded = walk
+        .walkers
+        .iter()
+        .filter(|walker| walker.refused == Some(WalkerReason::CodeCrowded));
+    let crowded: Vec<u8> = crowded.map(|walker| walker.device[0]).collect();
+    assert_eq!(crowded, (2..=10).collect::<Vec<u8>>());
+}
+
+#[test]
+fn scan_of_a_phone_that_does_not_count_never_counts() {
     let log = log_at_start();
     let lead = volunteer(LEAD).device;
     let at = place(0.0);
@@ -359,13 +457,11 @@ fn scan_of_a_phone_that_does_not_count_needs_a_companion() {
         .into_iter()
         .map(|(_, _, why)| why)
         .collect();
-    let mut lead_prefix = [0; 8];
-    lead_prefix.copy_from_slice(&lead.0[..8]);
     let expected = [
         Ok(Witness::OwnFix),
         Err(ScanReason::NotGenuine),
-        Ok(Witness::Companion(lead_prefix)),
-        Err(ScanReason::NoFix),
+        Err(ScanReason::NotCounted),
+        Err(ScanReason::NotCounted),
     ];
     assert_eq!(standing, expected);
 }
