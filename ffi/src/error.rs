@@ -181,6 +181,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("checkpoint", Kind::BadInput),
     ("track.newer", Kind::NewerApp),
     ("track", Kind::BadInput),
+    ("section", Kind::BadInput),
     ("net.bad_address", Kind::BadInput),
     ("net.plain_refused", Kind::BadInput),
     ("net.bad_roots", Kind::BadInput),

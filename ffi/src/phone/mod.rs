@@ -13,6 +13,7 @@ mod read;
 mod show;
 mod show_form;
 mod sync;
+mod walk;
 mod write;
 
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ mod notice;
 mod query;
 mod record;
 mod sync;
+mod walk;
 mod word;
 
 pub use account::*;
@@ -28,4 +29,5 @@ pub use notice::*;
 pub use query::*;
 pub use record::*;
 pub use sync::*;
+pub use walk::*;
 pub use word::*;

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from testbed import RefusedError, Testbed
+from walk_verbs import WALK_VERBS
 
 import onegrid
 from onegrid import (
@@ -788,6 +789,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "unit": unit,
     "want_attachment": Phone.want_attachment,
     "write_note": Phone.write_note,
+    **WALK_VERBS,
 }
 
 

@@ -7,9 +7,12 @@ use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::form::{Template, TemplateEntry, TemplateError};
 use onegrid_core::domain::position::Datum;
+use onegrid_core::domain::walk::section::SectionId;
 use onegrid_core::id::{AreaId, DeviceId, MemberId};
 use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_core::trust::certificate::Stamp;
 use onegrid_core::trust::invitation::{Invitation, InvitationId, Ticket};
+use onegrid_core::trust::print_checkpoint;
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::import::areas::{AreaOptions, parse_areas};
 use onegrid_server::admin::import::units::unit_id;
@@ -135,6 +138,19 @@ impl Deployment {
     /// Returns a unit by the office's id.
     pub(super) fn unit(external_id: &str) -> String {
         unit_id(external_id).to_string()
+    }
+
+    /// Prints the code of a checkpoint with the key of the receipts.
+    pub(super) fn checkpoint(&self, section: &str, number: i64) -> Result<String, Refusal> {
+        let section = SectionId::new(section).ok_or_else(|| Refusal::argument("section"))?;
+        let number = u16::try_from(number).map_err(|_| Refusal::argument("number"))?;
+        let keys = self.server().keys();
+        let stamp = Stamp {
+            time_ms: now_ms(),
+            generation: self.server().generation()?,
+        };
+        let by = (keys.receipts(), keys.authority());
+        Ok(print_checkpoint(section, number, stamp, by).to_string())
     }
 
     /// Makes a one-time invitation.

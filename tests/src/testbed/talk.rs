@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use onegrid_core::domain::form::Date;
 use onegrid_core::id::{DeviceId, RecordId};
 use onegrid_core::net::now_ms;
 use serde::Deserialize;
@@ -126,7 +127,10 @@ impl Testbed {
     fn answer(&mut self, command: &str, with: &Arguments) -> Answer {
         match command {
             "address" => Ok(self.address()),
-            "now" => Ok(json!({ "now_ms": now_ms() })),
+            "now" => {
+                let now = now_ms();
+                Ok(json!({ "now_ms": now, "day": Date::in_china(now).to_string() }))
+            }
             "invite" => self.invite(with),
             "foreign_invitation" => self.foreign_invitation(),
             "expire_invitation" => {
@@ -142,6 +146,7 @@ impl Testbed {
             "template" => self.template(with),
             "records" => self.records(with),
             "photo" => photo(with),
+            "checkpoint" => self.checkpoint(with),
             "start_server" => self.start_server(),
             "stop_server" => self.end_server(Serving::stop),
             "kill_server" => self.end_server(Serving::kill),
@@ -195,6 +200,19 @@ impl Testbed {
             "member": person.id.to_string(),
             "name": person.public_name,
         }))
+    }
+
+    /// Prints a checkpoint, as the office does; `foreign` = true prints one of the other deployment.
+    fn checkpoint(&mut self, with: &Arguments) -> Answer {
+        let section = with.text("section")?.to_owned();
+        let number = with.number("number")?.unwrap_or(1);
+        let deployment = if with.flag("foreign")? == Some(true) {
+            &self.stranger()?.0
+        } else {
+            &self.deployment
+        };
+        let code = deployment.checkpoint(&section, number)?;
+        Ok(json!({ "code": code }))
     }
 
     fn foreign_invitation(&mut self) -> Answer {

@@ -108,6 +108,20 @@ from onegrid.records import (
 )
 from onegrid.syncing import PlannedAmount, RecordChanges, SyncPlan, SyncReport, SyncStatus
 from onegrid.vault import FileVault, KeyGoneError, KeyVault, VaultLockedError
+from onegrid.walks import (
+    ScannedCheckpoint,
+    SectionCheckpoint,
+    SectionTarget,
+    TrackAdded,
+    WalkCoverage,
+    WalkDetail,
+    Walker,
+    WalkPass,
+    WalkScan,
+    WalkSection,
+    WalkShortfall,
+    WayPoint,
+)
 from onegrid.words import Word
 
 __version__: str = _call(_ffi.version)
@@ -200,6 +214,9 @@ __all__ = [
     "RecordDetail",
     "RecordRow",
     "RoleGrant",
+    "ScannedCheckpoint",
+    "SectionCheckpoint",
+    "SectionTarget",
     "ServiceText",
     "SetAside",
     "StageCount",
@@ -213,12 +230,21 @@ __all__ = [
     "Tally",
     "TemplateItem",
     "TimelineItem",
+    "TrackAdded",
     "Uncounted",
     "Unit",
     "VaultKeyError",
     "VaultLockedError",
+    "WalkCoverage",
+    "WalkDetail",
+    "WalkPass",
+    "WalkScan",
+    "WalkSection",
+    "WalkShortfall",
+    "Walker",
     "WayBack",
     "WayBackKind",
+    "WayPoint",
     "Word",
     "aio",
     "check_invitation",

@@ -51,6 +51,7 @@ from onegrid.notices import Notice, Notification, Tally
 from onegrid.pages import ROWS_A_PAGE, Page, items_of
 from onegrid.records import MapPage, Person, RecordDetail, RecordRow, StageCount, TimelineItem
 from onegrid.syncing import RecordChanges, SyncPlan, SyncReport, SyncStatus
+from onegrid.walks import WalkCalls
 from onegrid.words import Language
 
 __all__ = ["Phone"]
@@ -58,7 +59,7 @@ __all__ = ["Phone"]
 T = TypeVar("T")
 
 
-class Phone(AttachmentCalls):
+class Phone(AttachmentCalls, WalkCalls):
     """One member's replica and its sync.
 
     Every method blocks and may be called from any thread; a method that writes returns once the work survives

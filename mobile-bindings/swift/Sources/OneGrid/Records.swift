@@ -155,6 +155,12 @@ public typealias RecordRow = OneGridFFI.RecordRow
 public typealias ReportDraft = OneGridFFI.ReportDraft
 /// A role that the member holds in an area or unit.
 public typealias RoleGrant = OneGridFFI.RoleGrant
+/// A checkpoint whose code was scanned.
+public typealias ScannedCheckpoint = OneGridFFI.ScannedCheckpoint
+/// A checkpoint of a section of patrols.
+public typealias SectionCheckpoint = OneGridFFI.SectionCheckpoint
+/// Passes that a section needs in a window of the day.
+public typealias SectionTarget = OneGridFFI.SectionTarget
 /// One line of the record of texts of a service.
 public typealias ServiceText = OneGridFFI.ServiceText
 /// Words of this phone that do not count (yet), with the reason.
@@ -181,16 +187,34 @@ public typealias TemplateItem = OneGridFFI.TemplateItem
 public typealias TimelineItem = OneGridFFI.TimelineItem
 /// A page of a record's story, with the token of the next page.
 public typealias TimelinePage = OneGridFFI.TimelinePage
+/// The part of a batch of points that was written.
+public typealias TrackAdded = OneGridFFI.TrackAdded
 /// A piece of work that does not count, with the reason.
 public typealias Uncounted = OneGridFFI.Uncounted
 /// A page of units, with the token of the next page.
 public typealias UnitPage = OneGridFFI.UnitPage
 /// The errors of a ``KeyVault``.
 public typealias VaultError = OneGridFFI.VaultError
+/// The coverage of a section on a day.
+public typealias WalkCoverage = OneGridFFI.WalkCoverage
+/// The walk of a patrol: every phone with its way.
+public typealias WalkDetail = OneGridFFI.WalkDetail
+/// A phone of a walk.
+public typealias Walker = OneGridFFI.Walker
+/// A pass of a section.
+public typealias WalkPass = OneGridFFI.WalkPass
+/// A scan of a checkpoint.
+public typealias WalkScan = OneGridFFI.WalkScan
+/// A section of patrols with its checkpoints and targets.
+public typealias WalkSection = OneGridFFI.WalkSection
+/// A window with fewer passes than wanted.
+public typealias WalkShortfall = OneGridFFI.WalkShortfall
 /// The steps that opening a replica took, and the files that it set aside. No file is ever deleted.
 public typealias WayBack = OneGridFFI.WayBack
 /// The kind of step that opening a replica took.
 public typealias WayBackKind = OneGridFFI.WayBackKind
+/// A point of the way of a phone.
+public typealias WayPoint = OneGridFFI.WayPoint
 /// A stable code with its name in both languages.
 public typealias Word = OneGridFFI.Word
 

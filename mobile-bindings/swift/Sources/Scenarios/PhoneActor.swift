@@ -28,6 +28,7 @@ actor PhoneActor {
         if let value = try await callWriting(verb, with) { return value }
         if let value = try await callReading(verb, with) { return value }
         if let value = try await callForms(verb, with) { return value }
+        if let value = try await callWalks(verb, with) { return value }
         if let value = try await callAttachments(verb, with) { return value }
         throw Mismatch("no verb is called \(verb)")
     }

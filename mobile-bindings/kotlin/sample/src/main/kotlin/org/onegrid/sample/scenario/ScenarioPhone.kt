@@ -60,7 +60,8 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         "person" -> json(phone.people(with.needed("name")).people.single().member)
         "undelivered" -> json(phone.undelivered())
         "status" -> shown(phone.status())
-        else -> formCall(verb, with) ?: attachmentCall(phone, verb, with) ?: syncCall(verb, with)
+        else -> formCall(verb, with) ?: walkCall(phone, verb, with) ?: attachmentCall(phone, verb, with)
+            ?: syncCall(verb, with)
     }
 
     /** The verbs of checklists; `null` for another verb. */

@@ -181,11 +181,11 @@ private fun near(with: JsonObject): Near? = with.given("near")?.jsonObject?.let 
 internal fun texts(value: JsonElement?): List<String> =
     (value as? JsonArray)?.map { it.jsonPrimitive.content }.orEmpty()
 
-private fun JsonObject.given(name: String): JsonElement? = get(name).takeIf { it !is JsonNull }
+internal fun JsonObject.given(name: String): JsonElement? = get(name).takeIf { it !is JsonNull }
 
 internal fun JsonObject.number(name: String): Long? = (get(name) as? JsonPrimitive)?.longOrNull
 
-private fun JsonObject.flag(name: String): Boolean? = (get(name) as? JsonPrimitive)?.booleanOrNull
+internal fun JsonObject.flag(name: String): Boolean? = (get(name) as? JsonPrimitive)?.booleanOrNull
 
 // Converts SDK values into the values of scenarios, for comparison.
 
