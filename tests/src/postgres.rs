@@ -11,7 +11,8 @@ use onegrid_server::config::{DatabaseConfig, DatabaseUrl};
 /// Exit code of the script on a machine without `PostgreSQL`.
 const MISSING: i32 = 3;
 
-/// Names the store of the suites: nothing for files, `postgres` for one node over a database server, or `nodes` for two.
+/// Names the store of the suites: nothing for files, `postgres` for one node over a database server,
+/// or `nodes` for two.
 const CHOICE: &str = "ONEGRID_TEST_STORE";
 
 /// The nodes over a database server that the suites run with; `None` for one server over a file.
