@@ -180,11 +180,7 @@ fn shown_walker(own: DeviceId, walker: &walk::Walker, scans: &[JudgedScan]) -> W
         refused: scan.refused.map(|why| Word::coded(why.code())),
     };
     Walker {
-        device: walker
-            .device
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        device: format!("{:016x}", u64::from_be_bytes(walker.device)),
         own: own.0.starts_with(&walker.device),
         is_lead: walker.is_lead,
         refused: walker.refused.map(|why| Word::coded(why.code())),

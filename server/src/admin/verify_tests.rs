@@ -345,6 +345,7 @@ pub(crate) fn contents(database: &Path) -> rusqlite::Result<(Contents, String)> 
 }
 
 /// A failing disk turns bits. Each one is found, or changes no row and no index.
+#[allow(clippy::print_stdout, reason = "a long run tells its figures")]
 #[test]
 fn each_flipped_bit_is_found_or_harmless() {
     let world = lived_in();

@@ -156,16 +156,15 @@ fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
     let audience = kind.audience.unwrap_or(facts.audience);
     deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
-    // The money is for a tip.
-    let needs_link = kind.report == Row::ProposeReward;
-    deny_unless(!needs_link || facts.linked.is_some(), Denied::Unlinked)?;
+    let linked = facts.linked.is_some() || !kind.needs_link;
+    deny_unless(linked, Denied::Unlinked)?;
     // The server makes records of its own from the lists of an office alone, and cases from calls too.
     let by_list = actor.grant.role != Role::System || kind.report == Row::Report;
     deny_unless(by_list || facts.source == Source::Api, Denied::Source)?;
     if let Scope::Area(area) = &actor.grant.scope {
         deny_unless(area.district() == facts.home.district(), Denied::Elsewhere)?;
     }
-    // What an office publishes or proposes belongs to its own place. A unit has no place of its own here.
+    // An office publishes and proposes for its own place. A unit has no place of its own here.
     let in_place = matches!(cell, Cell::In | Cell::Place) && actor.grant.scope.unit().is_none();
     let covered = actor.grant.scope.covers(&facts.home);
     deny_unless(!in_place || covered, Denied::Elsewhere)?;
@@ -309,8 +308,8 @@ fn not_by_author(actor: &Actor<'_>, state: &RecordState, step: &KindStep) -> Res
     deny_unless(!codes.iter().any(did), Denied::OwnWork)
 }
 
-/// Whether the author, or a unit of the author, is or was responsible. Who gave the work back or was taken out of
-/// it stays a party for its judgement.
+/// Whether the author, or a unit of the author, is or was responsible. A party that gave the work back, or was
+/// taken out of it, stays one for its judgement.
 fn was_party(actor: &Actor<'_>, state: &RecordState) -> bool {
     let mut all = state.assignments().iter();
     all.any(|one| one.to.is(actor.member, actor.units))

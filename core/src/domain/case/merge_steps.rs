@@ -4,8 +4,7 @@
 //! its root is in force. Where ways part, the way goes where the step of the highest rank lies, wherever it lies
 //! there: a failed mediation is not hidden by a weaker step that follows it. A step that another author had seen
 //! and passed by counts nothing in this. Of two equal ways the one with the higher last step is in force, then the one
-//! whose last step the server accepted first, because an author can choose the place of a step in the order of
-//! the fold. A step that came long after an end which its author had not seen changes nothing. A step beside
+//! whose last step the server accepted first: an author can choose the place of a step in the order of the fold. A step that came long after an end which its author had not seen changes nothing. A step beside
 //! this way agrees with it, if a step of the way that had not seen it reaches the same stage, or if it keeps the
 //! stage that the way had there; or it is overtaken.
 //!
@@ -293,7 +292,7 @@ impl StepMerge {
 /// A way through the tree of steps. The greatest is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Way {
-    /// The highest rank of a step on it, or beside it, that nobody has passed by.
+    /// The highest rank of a step on it, or beside it, that no author has passed by.
     best: Option<u8>,
     /// The rank of its last step.
     last: u8,

@@ -28,6 +28,8 @@ pub struct KindSpec {
     pub report: Row,
     /// The only audience that its records have; `None` where the author chooses.
     pub audience: Option<Audience>,
+    /// Whether a record names in its Genesis the record that it is for.
+    pub needs_link: bool,
     /// The checklist of its records; `None` for a kind without one.
     pub form: Option<&'static FormSpec>,
 }

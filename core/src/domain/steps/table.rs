@@ -58,7 +58,7 @@ pub struct StepSpec {
     pub needs_text: bool,
     /// The row of the permission table that decides who may make the step.
     pub right: Row,
-    /// The codes of steps whose authors must not make this one, because nobody approves a proposal of their own.
+    /// The codes of steps whose authors must not make this one: no person approves an own proposal.
     /// 0 stands for the creator of the record, [`NAMED`] for the people named in it, [`PARTY`] for the
     /// responsible parties that the author sees, and [`STRANGER`] for people who took no part. The rule holds over
     /// all branches.

@@ -15,7 +15,8 @@
 use std::collections::BTreeMap;
 
 use super::section::{DAY_MINUTES, Per, Section, Target};
-use super::view::{Seals, Walk};
+use super::spec::Seals;
+use super::view::Walk;
 use crate::domain::form::Date;
 use crate::domain::point::GeoPoint;
 use crate::id::RecordId;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::join::{JoinProof, Joining, Validity};
-use super::view::{Seals, WalkSpec, WalkerReason, device_prefix};
+use super::spec::{Seals, WalkSpec, WalkerReason, device_prefix};
 use crate::domain::case::{Outcome, RecordState};
 use crate::domain::steps::{AuthoredStep, StepSpec};
 use crate::id::RecordId;

@@ -21,11 +21,11 @@ pub mod plan;
 pub(crate) mod samples;
 pub mod scan;
 pub mod section;
+mod spec;
 pub mod track;
 mod view;
 mod viewer;
 
-pub use view::{
-    Gap, LEFT_ENTRY, Seals, TRACK_PREFIX, Walk, WalkSpec, Walker, WalkerReason, WayFacts,
-};
+pub use spec::{Seals, WalkSpec, WalkerReason};
+pub use view::{Gap, LEFT_ENTRY, TRACK_PREFIX, Walk, Walker, WayFacts};
 pub use viewer::Viewer;

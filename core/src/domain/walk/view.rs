@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::checkpoint::CheckpointCode;
-use super::join::{self, JoinProof};
+use super::join;
 use super::joiners::{self, Proof};
 use super::scan::{self, Scan, ScanReason, Witness};
 use super::section::{Section, SectionId};
+use super::spec::{Seals, WalkSpec, WalkerReason, device_prefix};
 use super::track::{self, TrackPoint};
-use crate::domain::RecordKind;
 use crate::domain::case::RecordState;
-use crate::domain::content::{Content, FieldSpec, LogKey};
-use crate::domain::permissions::Row;
-use crate::domain::steps::{StageSpec, StepSpec};
+use crate::domain::content::{Content, LogKey};
 use crate::id::{DeviceId, RecordId};
 use crate::limits::{SCANS_MAX, TRACK_PARTS_MAX, WALK_MS_MAX};
 
@@ -23,56 +20,6 @@ pub const TRACK_PREFIX: &str = "track-";
 pub const LEFT_ENTRY: &str = "left";
 /// Milliseconds before the opening and after the end that still count, because clocks of phones differ.
 const SLACK_MS: i64 = 120_000;
-
-/// Everything that a kind says about its walks.
-#[derive(Debug)]
-pub struct WalkSpec {
-    /// The kind.
-    pub kind: RecordKind,
-    /// The field with the id of the section.
-    pub section: &'static FieldSpec,
-    /// The step by which a phone joins.
-    pub join: &'static StepSpec,
-    /// The step that ends the walk.
-    pub end: &'static StepSpec,
-    /// The stage of a walk that makes no pass.
-    pub void: StageSpec,
-    /// The row of the permission table whose people in the area see the ways of all phones.
-    pub head: Row,
-}
-
-/// The answers of the keys, which the domain does not know.
-pub trait Seals {
-    /// Whether the lead of the record signed the proof.
-    fn is_of_lead(&self, record: RecordId, proof: &JoinProof) -> bool;
-    /// Whether the server printed the code.
-    fn is_printed(&self, code: &CheckpointCode) -> bool;
-}
-
-coded_error! {
-    /// The reason why the way of a phone does not count. It stays in the record.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-    pub enum WalkerReason {
-        /// The phone did not scan the code of the lead.
-        #[error("walk.no_code")]
-        NoCode,
-        /// The lead did not sign the code, or signed it for another record.
-        #[error("walk.not_of_lead")]
-        NotOfLead,
-        /// The code was scanned outside its minutes.
-        #[error("walk.code_expired")]
-        CodeExpired,
-        /// The phone holds a proof and made no step that joins.
-        #[error("walk.not_joined")]
-        NotJoined,
-        /// The server heard of the joining too late.
-        #[error("walk.joined_late")]
-        JoinedLate,
-        /// Too many phones joined by the same code before.
-        #[error("walk.code_crowded")]
-        CodeCrowded,
-    }
-}
 
 /// A stretch of time without points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,13 +300,6 @@ impl Walk {
         }
         judged
     }
-}
-
-/// The part of a device's id that authors of changes carry.
-pub(super) fn device_prefix(device: DeviceId) -> [u8; 8] {
-    let mut prefix = [0; 8];
-    prefix.copy_from_slice(&device.0[..8]);
-    prefix
 }
 
 /// The effective time of each end that counts, by the device that set it.

@@ -36,6 +36,7 @@ fn restored(it: &Deployment, from: &Path, to: &DataDir) -> Option<Restored> {
     })
 }
 
+#[allow(clippy::print_stdout, reason = "a long run tells its figures")]
 #[test]
 fn flipped_bit_of_a_backup_is_found_or_harmless() {
     let it = deployment();

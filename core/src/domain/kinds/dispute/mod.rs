@@ -170,6 +170,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::RegisterDispute,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

@@ -2,7 +2,7 @@
 //!
 //! Where two people have not seen each other's step, the statement that the dispute goes on wins: a new try,
 //! then a failed mediation. After these come the agreement and its ends, then a session, and last the steps
-//! that take a dispute off the list. So nobody's session is lost behind a referral, and no closing hides a
+//! that take a dispute off the list. So no session is lost behind a referral, and no closing hides a
 //! failure.
 
 use crate::domain::moves::Move;

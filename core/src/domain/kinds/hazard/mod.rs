@@ -32,6 +32,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::Report,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

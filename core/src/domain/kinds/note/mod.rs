@@ -22,6 +22,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::Note,
     audience: Some(Audience::Restricted),
+    needs_link: false,
     form: None,
 };
 

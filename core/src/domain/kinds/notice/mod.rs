@@ -51,6 +51,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::Publish,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

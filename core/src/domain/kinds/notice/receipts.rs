@@ -88,13 +88,15 @@ pub fn receipts(
         let around = areas.iter().enumerate();
         let around = around.filter(|(_, known)| own.is_within(&known.area));
         let narrowest = around.max_by_key(|(_, known)| known.area.ids().len());
-        let at = narrowest.map(|(at, _)| at).unwrap_or_else(|| {
+        let at = if let Some((at, _)) = narrowest {
+            at
+        } else {
             areas.push(AreaReceipts {
                 area: own,
                 readers: 0,
             });
             areas.len() - 1
-        });
+        };
         areas[at].readers += 1;
     }
     let asked = state.assignments().iter();

@@ -64,6 +64,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::Patrol,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

@@ -53,7 +53,7 @@ pub const END: StepSpec = StepSpec {
     not_by: &[STRANGER],
 };
 
-/// A patrol that was opened by mistake, or that nobody ended.
+/// A patrol that was opened by mistake, or never ended.
 pub const ABANDON: StepSpec = StepSpec {
     code: 3,
     name: "abandon",

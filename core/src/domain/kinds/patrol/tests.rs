@@ -1,6 +1,7 @@
 //! Patrols: steps for every role, branches that meet, content, and walks read from log entries.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::match_same_arms, reason = "one line for each cell")]
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -398,8 +399,8 @@ fn end_of_one_person_cuts_no_way_of_another() {
     assert_eq!(points(&log).0, Some(7_300_000));
 }
 
-/// Everybody who reads the patrol can copy the proof of another phone, so one code brings in a number of phones, and
-/// those of which the server heard first.
+/// Everybody who reads the patrol can copy the proof of another phone, so one code brings in a number of phones, the
+/// first by their verdicts.
 #[test]
 fn copies_of_a_proof_come_after_the_phones_on_the_spot() {
     let mut log = log_at_start();

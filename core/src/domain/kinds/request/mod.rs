@@ -40,6 +40,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::Report,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

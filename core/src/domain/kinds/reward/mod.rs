@@ -54,6 +54,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::ProposeReward,
     audience: Some(Audience::Restricted),
+    needs_link: true,
     form: None,
 };
 

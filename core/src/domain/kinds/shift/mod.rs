@@ -67,6 +67,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::Roster,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

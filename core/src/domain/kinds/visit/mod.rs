@@ -80,6 +80,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::FieldWork,
     audience: None,
+    needs_link: false,
     form: Some(&FORM),
 };
 

@@ -108,6 +108,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::RequestCall,
     audience: None,
+    needs_link: false,
     form: None,
 };
 

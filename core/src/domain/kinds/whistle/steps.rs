@@ -1,7 +1,8 @@
 //! The stages, steps and parties of a joint call.
 //!
 //! A later phase wins over an earlier one, each phase wins over calling off, and reopening wins over all of them,
-//! where two people have not seen each other's step. The units that have come are no stage of their own: [`missing`] lists those that have not.
+//! where two people have not seen each other's step. The arrival of units is no stage of its own: [`missing`]
+//! lists the units that have not come.
 
 use crate::domain::case::{AssignmentState, Move, Party, RecordState};
 use crate::domain::permissions::Row;

@@ -1,6 +1,7 @@
-//! Joint calls: every step and move for every role and relation, who has not come, and the author who must differ.
+//! Joint calls: every step and move for every role and relation, the missing units, and the author who must differ.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::match_same_arms, reason = "one line for each cell")]
 
 use super::*;
 use crate::domain::Role;
@@ -348,7 +349,7 @@ fn two_calls_keep_the_units_of_both() {
     }
 }
 
-/// A unit that is called beside the end of the call is not called, because nobody is needed any more.
+/// A unit that is called beside the end of the call is not called, because the work is over.
 #[test]
 fn unit_called_beside_the_end_is_not_called() {
     for seed in 0..10 {

@@ -137,8 +137,8 @@ fn nothing_is_hidden(log: &Log, state: &RecordState, pasts: &Pasts) {
     }
 }
 
-/// Where nobody steps down from a failure or a new try, the rule is simpler: the highest rank among the last steps,
-/// the first of equal ones that the server accepted.
+/// Where no step down from a failure or a new try is made, the rule is simpler: the highest rank among the last
+/// steps, then the first verdict.
 fn expected_stage(log: &Log, state: &RecordState, pasts: &Pasts) -> &'static str {
     let mut steps = legal_steps(log, state);
     let place = |id| state.timeline.iter().position(|item| item.id == id);

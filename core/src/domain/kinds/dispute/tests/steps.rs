@@ -392,7 +392,7 @@ fn failure_outlasts_unseen_conclusion() {
     }
 }
 
-/// Nor do they hide it when somebody has acted on the failure with a weaker step.
+/// Nor do they hide it after a weaker step upon the failure.
 #[test]
 fn failure_outlasts_what_follows_it() {
     for (follows, stage) in [(&PASS_ON, "passed_on"), (&SESSION, "mediating")] {
@@ -413,7 +413,7 @@ fn failure_outlasts_what_follows_it() {
             let state = log.state();
             assert_eq!(state.stage_name(), stage, "seed {seed}");
             assert_eq!(state, fold_plainly(&log.entries), "seed {seed}");
-            // Who has seen both continues from there.
+            // A person with both branches continues from there.
             log.then(mediator(), made(&AGREE));
             let reached = match stage {
                 "mediating" => "agreed",
