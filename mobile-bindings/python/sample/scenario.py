@@ -375,6 +375,8 @@ def moves(phone: Phone, record: str) -> Any:
 def act(phone: Phone, record: str, movement: str, **arguments: Any) -> str:
     if "assignment" not in arguments:
         options = [each for each in phone.moves(record) if each.movement.code == movement]
+        # An app offers the allowed ones first.
+        options.sort(key=lambda option: not option.allowed)
         arguments["assignment"] = options[0].assignment if options else None
     for name in ("accept_by", "arrive_by", "resolve_by", "until"):
         if f"{name}_ms" in arguments:

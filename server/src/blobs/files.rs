@@ -62,7 +62,8 @@ impl Files {
         alone: impl FnOnce() -> Result<(), E>,
     ) -> Result<File, E> {
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true);
+        // NFS version 4 gives no shared lock on a file that is open for writing alone.
+        options.create(true).truncate(false).read(true).write(true);
         private(&mut options);
         let file = options.open(self.folder.join(NODES)).map_err(&failed)?;
         match file.try_lock() {

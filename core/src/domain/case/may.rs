@@ -221,8 +221,9 @@ fn may_do(
     if movement.is_judgement() {
         not_own_work(actor, state)?;
     }
-    let party =
-        is_closed_to_party(actor, state, event) && state.is_party(actor.member, actor.units);
+    // All who are on a roster are its parties, the head among them, so it has a rule of its own above.
+    let closed = !rows.contains(&Row::Roster) && is_closed_to_party(actor, state, event);
+    let party = closed && state.is_party(actor.member, actor.units);
     deny_unless(!party, Denied::ResponsibleParty)
 }
 

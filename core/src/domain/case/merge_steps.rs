@@ -4,9 +4,10 @@
 //! its root is in force. Where ways part, the way goes where the step of the highest rank lies, wherever it lies
 //! there: a failed mediation is not hidden by a weaker step that follows it. A step that another author had seen
 //! and passed by counts nothing in this. Of two equal ways the one with the higher last step is in force, then the one
-//! whose last step the server accepted first: an author can choose the place of a step in the order of the fold. A step that came long after an end which its author had not seen changes nothing. A step beside
-//! this way agrees with it, if a step of the way that had not seen it reaches the same stage, or if it keeps the
-//! stage that the way had there; or it is overtaken.
+//! whose last step the server accepted first: an author can choose the place of a step in the order of the fold.
+//! A step that came long after an end which its author had not seen changes nothing. A step beside this way agrees
+//! with it, if a step of the way that had not seen it reaches the same stage, or if it keeps the stage that the way
+//! had there; or it is overtaken.
 //!
 //! A person does not approve a proposal of their own. So a step, and the steps that continue it, are out where
 //! another branch holds a step of the same person that excludes it ([`StepSpec::not_by`]).

@@ -453,11 +453,11 @@ fn act_as(phone: &Phone, with: &Arguments<'_>) -> Answer<()> {
 fn act(phone: &Phone, with: &Arguments<'_>) -> Answer<String> {
     let (record, mut input) = (with.text("record"), with.move_input());
     if input.assignment.is_none() {
-        let options = phone.moves(record.clone())?;
-        let option = options
-            .into_iter()
-            .find(|option| option.movement.code == input.movement);
-        input.assignment = option.and_then(|option| option.assignment);
+        let mut options = phone.moves(record.clone())?;
+        options.retain(|option| option.movement.code == input.movement);
+        let allowed = options.iter().find(|option| option.allowed);
+        let option = allowed.or(options.first());
+        input.assignment = option.and_then(|option| option.assignment.clone());
     }
     phone.act(record, input)
 }

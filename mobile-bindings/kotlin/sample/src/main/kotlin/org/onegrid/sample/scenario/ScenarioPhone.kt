@@ -157,8 +157,9 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
     private suspend fun act(with: JsonObject): String {
         val record = with.needed("record")
         val movement = with.needed("movement")
-        val assignment = with.text("assignment")
-            ?: phone.moves(record).firstOrNull { it.movement.code == movement }?.assignment
+        val options = phone.moves(record).filter { it.movement.code == movement }
+        val offered = options.firstOrNull { it.allowed } ?: options.firstOrNull()
+        val assignment = with.text("assignment") ?: offered?.assignment
         return phone.act(record, moveInput(with, movement, assignment))
     }
 
