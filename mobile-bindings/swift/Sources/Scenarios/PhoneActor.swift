@@ -171,7 +171,9 @@ actor PhoneActor {
     private func move(on record: String, _ with: JSON) async throws -> MoveInput {
         var input = moveInput(with)
         if input.assignment == nil {
-            let options = try await phone.moves(on: record).filter { $0.movement.code == input.movement }
+            let movement = input.movement
+            let options = try await phone.moves(on: record)
+                .filter { $0.movement.code == movement }
             input.assignment = (options.first(where: \.allowed) ?? options.first)?.assignment
         }
         return input

@@ -7,8 +7,8 @@ final class ScenarioTests: PhoneTestCase {
     private static let played = [
         "bad_invitations", "courier", "dispute", "first_sync_on_a_bad_line", "gas_cylinders",
         "joint_call", "live_and_listeners", "lost_key", "meeting", "patrol",
-        "photos_before_and_after", "revoked_phone", "shared_device", "suspend_in_a_sync", "two_people_one_visit",
-        "two_phones_one_hazard", "visits_offline_round",
+        "photos_before_and_after", "revoked_phone", "shared_device", "suspend_in_a_sync",
+        "two_people_one_visit", "two_phones_one_hazard", "visits_offline_round",
     ]
 
     func testBadInvitations() async throws { try await play("bad_invitations") }
